@@ -1,0 +1,1 @@
+"""Who may put what where: constraints, users, grants, quotas and MinIO's own policies."""

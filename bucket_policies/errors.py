@@ -1,0 +1,46 @@
+"""What can go wrong on the policy side.
+
+PolicyError
+├── DocumentError      a document breaks the rules; says key, value and what is allowed
+├── SettingsError      a setting is missing or unusable
+├── TokenError         a status token is malformed, forged or expired
+├── StoreError         MinIO answered and refused
+├── GrantError         Cassandra answered and refused, or a customer's grants stayed contended
+└── UnreachableError   MinIO or Cassandra does not answer; trying later may help
+"""
+
+
+class PolicyError(Exception):
+    """Root of this package's errors; never raised itself."""
+
+
+class DocumentError(PolicyError):
+    """A document of the admin is refused."""
+
+
+class SettingsError(PolicyError):
+    """A setting is missing or unusable."""
+
+
+class TokenError(PolicyError):
+    """A status token is malformed, forged or expired."""
+
+
+class StoreError(PolicyError):
+    """MinIO refused a call; `code` is MinIO's own word for why."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class GrantError(PolicyError):
+    """A grant could not be kept: Cassandra refused, or too many calls came at once."""
+
+
+class UnreachableError(PolicyError):
+    """A server does not answer."""
+
+    def __init__(self, server: str, detail: str) -> None:
+        super().__init__(f"{server} does not answer: {detail}")
+        self.server = server
