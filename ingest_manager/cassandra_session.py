@@ -1,0 +1,270 @@
+"""The way to Cassandra: one session per process, its statements, and its faults in this package's words.
+
+The only importer of cassandra-driver here. `ledger`, `tables` and `row_writer` speak CQL through it,
+`placement` gets the token ring from it. What a fault means for a load is decided by whoever catches it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+import cassandra
+from cassandra import ConsistencyLevel, ProtocolVersion, cluster, connection, pool, protocol
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cmurmur3 import murmur3
+from cassandra.policies import (
+    DCAwareRoundRobinPolicy,
+    ExponentialReconnectionPolicy,
+    FallthroughRetryPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, dict_factory
+
+from ingest_manager.errors import IngestError, PermanentError, ServerDown, TransientError, UnknownResult
+from ingest_manager.settings import Settings
+
+UNSET: object = UNSET_VALUE
+Row = dict[str, Any]
+Prepared: TypeAlias = Any
+token_of: Callable[[bytes], int] = murmur3
+
+_CAS = "compare-and-set"
+_RECONNECT_SECONDS = (0.5, 5.0)
+
+# Driver classes → what they mean; the nearest ancestor listed decides.
+_DOWN: tuple[type[Exception], ...] = (
+    cluster.NoHostAvailable,
+    cassandra.UnresolvableContactPoints,
+    cassandra.AuthenticationFailed,
+    protocol.BadCredentials,
+    connection.ConnectionException,
+    connection.ProtocolError,
+    pool.NoConnectionsAvailable,
+)
+_TRANSIENT: tuple[type[Exception], ...] = (
+    cassandra.RequestExecutionException,
+    cassandra.OperationTimedOut,
+    connection.ConnectionBusy,
+    protocol.ErrorMessage,
+    protocol.RequestExecutionException,
+    protocol.PreparedQueryNotFound,
+)
+_PERMANENT: Mapping[type[Exception], str] = {
+    cassandra.Unauthorized: "cassandra_unauthorized",
+    cassandra.RequestValidationException: "cassandra_refused",
+    cassandra.FunctionFailure: "cassandra_refused",
+    cassandra.UnsupportedOperation: "cassandra_unsupported",
+    cassandra.DriverException: "cassandra_unsupported",
+    cassandra.DependencyException: "cassandra_unsupported",
+    cluster.UserTypeDoesNotExist: "cassandra_refused",
+    cluster.QueryExhausted: "cassandra_unsupported",
+    protocol.RequestValidationException: "cassandra_refused",
+    protocol.ProtocolException: "cassandra_refused",
+    protocol.NotSupportedError: "cassandra_unsupported",
+    protocol.InternalError: "cassandra_unsupported",
+}
+_DRIVER_ERRORS = (*_DOWN, *_TRANSIENT, *_PERMANENT)
+
+
+def fault_of(error: Exception) -> IngestError | None:
+    """Say what a driver's exception means, None if it is not one of the driver's."""
+    for kind in type(error).__mro__:
+        if kind in _DOWN:
+            return _unreachable(error)
+        if kind in _TRANSIENT:
+            return TransientError(f"Cassandra could not answer in time: {_text(error)}")
+        if kind in _PERMANENT:
+            return PermanentError(f"Cassandra refused the statement: {_text(error)}", _PERMANENT[kind])
+    return None
+
+
+def _unreachable(error: Exception) -> IngestError:
+    """A host that answered, if only to say that it is overloaded, is not down."""
+    by_host = getattr(error, "errors", None) or {}
+    for answer in by_host.values():
+        fault = fault_of(answer)
+        if isinstance(fault, TransientError):
+            return fault
+    return ServerDown(f"Cassandra cannot be reached: {_text(error)}", server="cassandra")
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def driver_faults() -> Iterator[None]:
+    """Turn the driver's exceptions into this package's."""
+    try:
+        yield
+    except _DRIVER_ERRORS as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+@contextmanager
+def _cas_faults() -> Iterator[None]:
+    """After a passing fault or a broken connection nobody knows whether the statement was applied."""
+    try:
+        with driver_faults():
+            yield
+    except (TransientError, ServerDown) as fault:
+        was_sent = isinstance(fault, TransientError) or isinstance(
+            fault.__cause__, connection.ConnectionException
+        )
+        if not was_sent:
+            raise
+        raise UnknownResult(f"the answer of a compare-and-set was lost: {fault}") from fault
+
+
+@dataclass(frozen=True, slots=True)
+class CasResult:
+    """The answer to a compare-and-set; `row` is the current row where it was not applied, else empty."""
+
+    applied: bool
+    row: Row
+
+
+class Pending:
+    """A statement under way."""
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    def result(self) -> list[Row]:
+        """Wait for the rows."""
+        with driver_faults():
+            return list(self._future.result())
+
+
+class CassandraSession:
+    """Executes statements; a text with parameters is prepared once. Threads may share it."""
+
+    def __init__(self, driver_cluster: Any, driver_session: Any) -> None:
+        self._cluster = driver_cluster
+        self._session = driver_session
+        self._session.add_request_init_listener(_stamp)
+        self._prepared: dict[str, Prepared] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every connection."""
+        self._cluster.shutdown()
+
+    @property
+    def metadata(self) -> Any:
+        """What the driver knows of the cluster: token ring, keyspaces, hosts."""
+        return self._cluster.metadata
+
+    def prepare(self, cql: str) -> Prepared:
+        """Prepare a statement, or return the one prepared before."""
+        with self._lock:
+            if cql not in self._prepared:
+                with driver_faults():
+                    self._prepared[cql] = self._session.prepare(cql)
+            return self._prepared[cql]
+
+    def execute(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> list[Row]:
+        """Execute one statement that may be repeated without harm, and return all its rows."""
+        return self.execute_async(statement, parameters).result()
+
+    def execute_async(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> Pending:
+        """Start a statement that may be repeated without harm."""
+        with driver_faults():
+            return Pending(self._session.execute_async(self._bindable(statement, parameters), parameters))
+
+    def execute_cas(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> CasResult:
+        """Execute a statement with IF, once.
+
+        Raises:
+            UnknownResult: it may or may not have been applied.
+        """
+        bindable = self._bindable(statement, parameters)
+        with _cas_faults():
+            row = self._session.execute(bindable, parameters, execution_profile=_CAS).one()
+        return CasResult(applied=row.pop("[applied]"), row=row)
+
+    def _bindable(self, statement: str | Prepared, parameters: Sequence[object]) -> str | Prepared:
+        return self.prepare(statement) if isinstance(statement, str) and parameters else statement
+
+    def send_batch(self, batch: BatchStatement, done: Callable[[IngestError | None], None]) -> None:
+        """Start a batch; `done` is called on the driver's thread, with the fault if there is one."""
+        with driver_faults():
+            future = self._session.execute_async(batch)
+        future.add_callbacks(lambda _: done(None), lambda error: done(fault_of(error) or _unexpected(error)))
+
+
+def _unexpected(error: Exception) -> IngestError:
+    return PermanentError(f"unexpected fault while writing: {_text(error)}", "internal_error")
+
+
+def unlogged_batch(prepared: Prepared, rows: Sequence[Sequence[object]], timestamp_us: int) -> BatchStatement:
+    """Put rows of encoded cells into one unlogged batch with one write timestamp."""
+    batch = BatchStatement(BatchType.UNLOGGED)
+    query_id = prepared.query_id
+    # What `batch.add(BoundStatement)` would append, at a twentieth of its cost; pinned by a test.
+    batch._statements_and_parameters = [(True, query_id, row) for row in rows]  # noqa: SLF001
+    batch.write_timestamp_us = timestamp_us
+    return batch
+
+
+def _stamp(future: Any) -> None:
+    """Give a batch its own write timestamp: the driver has no parameter for it."""
+    timestamp_us = getattr(future.query, "write_timestamp_us", None)
+    if timestamp_us is not None:
+        future.message.timestamp = timestamp_us
+
+
+def connect(settings: Settings) -> CassandraSession:
+    """Connect to the cluster.
+
+    Raises:
+        ServerDown: no host answers, or the login is refused.
+    """
+    driver_cluster = cluster.Cluster(
+        settings.cassandra_hosts,
+        port=settings.cassandra_port,
+        auth_provider=PlainTextAuthProvider(
+            settings.cassandra_user, settings.cassandra_password.get_secret_value()
+        ),
+        execution_profiles=_profiles(settings),
+        reconnection_policy=ExponentialReconnectionPolicy(*_RECONNECT_SECONDS),
+        connect_timeout=settings.cassandra_timeout_seconds,
+        control_connection_timeout=settings.cassandra_timeout_seconds,
+    )
+    # Negotiation downwards starts here rather than at the versions of another product.
+    driver_cluster.protocol_version = ProtocolVersion.V5
+    try:
+        with driver_faults():
+            return CassandraSession(driver_cluster, driver_cluster.connect())
+    except IngestError as error:
+        driver_cluster.shutdown()
+        raise ServerDown(error.message, server="cassandra") from error
+
+
+def _profiles(settings: Settings) -> dict[object, Any]:
+    consistency = ConsistencyLevel.name_to_value[settings.consistency]
+    shared = {
+        "load_balancing_policy": TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+        "request_timeout": settings.cassandra_timeout_seconds,
+        "consistency_level": consistency,
+        "row_factory": dict_factory,
+    }
+    serial = ConsistencyLevel.name_to_value[settings.serial_consistency]
+    return {
+        cluster.EXEC_PROFILE_DEFAULT: cluster.ExecutionProfile(**shared),
+        # A compare-and-set that the driver repeats would meet its own first try and report "not applied".
+        _CAS: cluster.ExecutionProfile(
+            **shared, retry_policy=FallthroughRetryPolicy(), serial_consistency_level=serial
+        ),
+    }

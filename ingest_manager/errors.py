@@ -1,0 +1,74 @@
+"""The faults of a load, by what has to happen next: adapters raise them, `worker` decides by class.
+
+IngestError
+├── TransientError      this object's passing fault: the load is tried again, the attempt counts
+│   └── UnknownResult   a compare-and-set whose answer was lost: read the row again
+├── PermanentError      trying again cannot help: the load gets its outcome at once
+│   └── ObjectGone      the store has no such version
+├── ServerDown          a whole server cannot be reached: stop consuming, no attempt is counted
+├── LeaseLost           another worker holds the load: leave it alone
+├── GivenBack           shutdown was asked: the message goes back, no attempt is counted
+└── UnusableMessage     a message that is no event: dead-lettered at once, its body kept
+"""
+
+from typing import Literal
+
+ServerName = Literal["cassandra", "minio", "rabbitmq"]
+
+
+class IngestError(Exception):
+    """The root, never raised itself; `args` holds every fact, so that it survives pickling."""
+
+    def __init__(self, message: str, *facts: str) -> None:
+        super().__init__(message, *facts)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class TransientError(IngestError):
+    """This object's passing fault: the load is tried again after a pause; `reason` is the server's own code."""
+
+    def __init__(self, message: str, reason: str = "passing_fault") -> None:
+        super().__init__(message, reason)
+        self.reason = reason
+
+
+class UnknownResult(TransientError):  # noqa: N818 - says what is known, which is not that it failed
+    """A compare-and-set was sent and its answer lost: it may have been applied, so read the row again."""
+
+
+class PermanentError(IngestError):
+    """The load cannot succeed however often it is tried; `reason` is the code stored with the outcome."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message, reason)
+        self.reason = reason
+
+
+class ObjectGone(PermanentError):  # noqa: N818 - a state of the world, no fault of the load
+    """The store has no such version."""
+
+    def __init__(self, message: str, reason: str = "gone") -> None:
+        super().__init__(message, reason)
+
+
+class ServerDown(IngestError):  # noqa: N818 - a state of the world, no fault of the load
+    """A whole server cannot be reached; `server` says which."""
+
+    def __init__(self, message: str, server: ServerName) -> None:
+        super().__init__(message, server)
+        self.server: ServerName = server
+
+
+class GivenBack(IngestError):  # noqa: N818 - a decision, no fault
+    """The process was asked to stop: the load is left as it was before this attempt."""
+
+
+class LeaseLost(IngestError):  # noqa: N818 - what happened to us, no fault of the load
+    """Another worker holds the load."""
+
+
+class UnusableMessage(IngestError):  # noqa: N818 - names the message
+    """A message that is no event of the store."""

@@ -1,0 +1,90 @@
+"""What the manager is told from outside: `INGEST_MANAGER_…` variables, else `.local/env`, else defaults.
+
+Built once per process, by `cli`, and passed down; nothing else reads the environment.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PACKAGES = Path(__file__).resolve().parent.parent
+
+Consistency = Literal["ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCAL_QUORUM", "EACH_QUORUM"]
+SerialConsistency = Literal["SERIAL", "LOCAL_SERIAL"]
+
+
+class Settings(BaseSettings):
+    """Settings of every `ingest-manager` process; secrets never show in their repr."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INGEST_MANAGER_",
+        env_file=".local/env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    s3_url: str = Field(description="Address of the object store, as the manager reaches it.")
+    s3_access_key: str = Field(description="The manager's own user of the object store.")
+    s3_secret_key: SecretStr = Field(description="Its secret key.")
+    amqp_url: SecretStr = Field(description="Address of the broker, with user and password.")
+    cassandra_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        description="Contact points of Cassandra, separated by commas."
+    )
+    cassandra_port: int = Field(9042, description="Port of Cassandra's native protocol.")
+    cassandra_user: str = Field(description="The manager's role; it may create keyspaces and tables.")
+    cassandra_password: SecretStr = Field(description="Its password.")
+    cassandra_timeout_seconds: float = Field(
+        10, gt=0, description="How long one request may take before it counts as timed out."
+    )
+    consistency: Consistency = Field("LOCAL_QUORUM", description="Consistency of reads and writes.")
+    serial_consistency: SerialConsistency = Field(
+        "LOCAL_SERIAL", description="Consistency of the ledger's compare-and-set."
+    )
+    replication: Mapping[str, str] = Field(
+        default={"class": "SimpleStrategy", "replication_factor": "1"},
+        description="Replication of the keyspaces that setup creates, as a JSON object.",
+    )
+    granter_role: str = Field("granter", description="Role of the auth service, granted its two tables.")
+
+    token_key: SecretStr = Field(description="Key of the status tokens, shared with the auth service.")
+    status_listen: str = Field("127.0.0.1:8081", description="host:port of the status service.")
+
+    workers: int = Field(4, ge=1, description="Worker processes.")
+    prefetch: int = Field(8, ge=1, description="Unacknowledged deliveries per customer's queue.")
+    lease_seconds: int = Field(30, ge=1, description="How long a claim holds without renewal.")
+    lease_renew_seconds: int = Field(10, ge=1, description="How often a running load renews its claim.")
+    attempts: int = Field(5, ge=1, description="Attempts before a load ends as failed.")
+    retry_pauses_seconds: tuple[int, ...] = Field(
+        (1, 10, 60, 300), min_length=1, description="Pauses before the second, third, … attempt (JSON list)."
+    )
+    reconcile_seconds: int = Field(
+        120, ge=1, description="How often the buckets are compared with the ledger."
+    )
+    reconcile_min_age_seconds: int = Field(
+        120, ge=0, description="Younger object versions are left to their events."
+    )
+    documents_seconds: int = Field(2, ge=1, description="How often customers' documents are looked at.")
+    range_bytes: int = Field(8 * 2**20, ge=1, description="Size of one ranged read of an object.")
+    shutdown_seconds: int = Field(20, ge=0, description="How long running loads may take to stop cleanly.")
+
+    bucket_policies_dir: Path = Field(
+        _PACKAGES / "bucket_policies",
+        validation_alias="BUCKET_POLICIES_DIR",
+        description="Folder of the customers' documents.",
+    )
+    customer_ingestapps_dir: Path = Field(
+        _PACKAGES / "customer_ingestapps",
+        validation_alias="CUSTOMER_INGESTAPPS_DIR",
+        description="Folder of the customers' ingest apps.",
+    )
+
+    @field_validator("cassandra_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(host.strip() for host in value.split(",") if host.strip())
+        return value
