@@ -1,14 +1,14 @@
 """The faults of a load, by what has to happen next: adapters raise them, `worker` decides by class.
 
 IngestError
-├── TransientError      this object's passing fault: the load is tried again, the attempt counts
-│   └── UnknownResult   a compare-and-set whose answer was lost: read the row again
-├── PermanentError      trying again cannot help: the load gets its outcome at once
-│   └── ObjectGone      the store has no such version
-├── ServerDown          a whole server cannot be reached: stop consuming, no attempt is counted
-├── LeaseLost           another worker holds the load: leave it alone
-├── GivenBack           shutdown was asked: the message goes back, no attempt is counted
-└── UnusableMessage     a message that is no event: dead-lettered at once, its body kept
+├── TransientError       this object's passing fault: the load is tried again, the attempt counts
+│   └── UnknownResult    a compare-and-set whose answer was lost: read the row again
+├── PermanentError       trying again cannot help: the load gets its outcome at once
+│   └── ObjectGone       the store has no such version
+├── ServerDown           a whole server cannot be reached: stop consuming, no attempt is counted
+├── LeaseLost            another worker holds the load: leave everything to it
+├── GivenBack            shutdown was asked: the message goes back, no attempt is counted
+└── UnusableMessage      no event of the store: dead-letter it
 """
 
 from typing import Literal
@@ -28,7 +28,7 @@ class IngestError(Exception):
 
 
 class TransientError(IngestError):
-    """This object's passing fault: the load is tried again after a pause; `reason` is the server's own code."""
+    """This object's passing fault: the load is tried again; `reason` is the server's code."""
 
     def __init__(self, message: str, reason: str = "passing_fault") -> None:
         super().__init__(message, reason)
