@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     cassandra_user: str = Field(description="The manager's role; it may create keyspaces and tables.")
     cassandra_password: SecretStr = Field(description="Its password.")
     cassandra_timeout_seconds: float = Field(
-        10, gt=0, description="How long one request may take before it counts as timed out."
+        12, gt=0, description="How long one request may take before it counts as timed out."
     )
     consistency: Consistency = Field("LOCAL_QUORUM", description="Consistency of reads and writes.")
     serial_consistency: SerialConsistency = Field(

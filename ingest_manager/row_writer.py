@@ -1,0 +1,163 @@
+"""From encoded rows to a table: batches of one replica set, as many at once as the server takes.
+
+`loading` opens a table per load and hands over chunks; each chunk has one write timestamp, so a batch may be
+sent again without harm. What becomes of a load whose writer raised is not decided here.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from customer_ingestapps.contract import AppContract
+
+from ingest_manager.batches import cut_batches, most_batch_bytes
+from ingest_manager.cassandra_session import UNSET, Batch, CassandraSession, Prepared, unlogged_batch
+from ingest_manager.errors import IngestError, TransientError
+from ingest_manager.pace import Pace
+from ingest_manager.placement import Cell, Placement, routing_keys
+from ingest_manager.tables import check_table, declared_table, insert_statement
+
+log = structlog.get_logger(__name__)
+
+MISSING: object = UNSET
+"""The cell that leaves a column as it is."""
+
+RESEND_PAUSES_SECONDS = (0.5, 2.0, 5.0)
+
+Rows = Sequence[tuple[Cell, ...]]
+
+
+class RowWriter:
+    """Opens tables for loads; holds what they share: the session, the pace, the server's limit."""
+
+    def __init__(self, session: CassandraSession) -> None:
+        self._session = session
+        self._pace = Pace()
+        self._placements: dict[str, Placement] = {}
+        self._batch_bytes = most_batch_bytes(session)
+
+    def open(self, keyspace: str, contract: AppContract) -> "TableWriter":
+        """Open the table that an app declares, as it is now.
+
+        Raises:
+            PermanentError: a declared column is missing, or has another type or place (`table_mismatch`).
+        """
+        table = declared_table(contract)
+        check_table(self._session, keyspace, table)
+        if keyspace not in self._placements:
+            self._placements[keyspace] = Placement(self._session, keyspace)
+        columns = list(table.columns)
+        return TableWriter(
+            self._session,
+            self._session.prepare(insert_statement(keyspace, table)),
+            key_positions=[columns.index(name) for name in table.partition_key],
+            placement=self._placements[keyspace],
+            pace=self._pace,
+            batch_bytes=self._batch_bytes,
+        )
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """A batch, and how often it was sent again."""
+
+    batch: Batch
+    resent: int = 0
+
+
+class TableWriter:
+    """Writes one load's rows into one table; used by one thread."""
+
+    def __init__(
+        self,
+        session: CassandraSession,
+        prepared: Prepared,
+        *,
+        key_positions: Sequence[int],
+        placement: Placement,
+        pace: Pace,
+        batch_bytes: int,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = session
+        self._prepared = prepared
+        self._key_positions = key_positions
+        self._placement = placement
+        self._pace = pace
+        self._batch_bytes = batch_bytes
+        self._pause = pause
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._failed: list[tuple[_Parcel, IngestError]] = []
+        self._fault: IngestError | None = None
+
+    def write(self, rows: Rows, timestamp_us: int) -> None:
+        """Send rows, all with one write timestamp; waits while the server has enough to do.
+
+        Raises:
+            IngestError: the first failure so far; the writer is of no use afterwards.
+        """
+        for group in self._by_replicas(rows):
+            for part in cut_batches(group, self._batch_bytes):
+                self._resend_failed()
+                self._send(_Parcel(unlogged_batch(self._prepared, part, timestamp_us)))
+
+    def flush(self) -> None:
+        """Return when every row is acknowledged.
+
+        Raises:
+            IngestError: the first failure.
+        """
+        while True:
+            self._resend_failed()
+            with self._changed:
+                self._changed.wait_for(lambda: self._failed or not self._under_way)
+                if not self._failed:
+                    return
+
+    def _by_replicas(self, rows: Rows) -> Iterable[Rows]:
+        if self._placement.is_single():
+            return [rows]
+        groups: defaultdict[int, list[tuple[Cell, ...]]] = defaultdict(list)
+        keys = routing_keys(rows, self._key_positions)
+        for number, row in zip(self._placement.groups(keys), rows, strict=True):
+            groups[number].append(row)
+        return groups.values()
+
+    def _send(self, parcel: _Parcel) -> None:
+        entered = self._pace.enter()
+        with self._changed:
+            self._under_way += 1
+        self._session.send_batch(parcel.batch, partial(self._done, parcel, entered))
+
+    def _done(self, parcel: _Parcel, entered: float, fault: IngestError | None) -> None:
+        self._pace.leave(entered, failed=fault is not None)
+        with self._changed:
+            self._under_way -= 1
+            if fault is not None:
+                self._failed.append((parcel, fault))
+            self._changed.notify()
+
+    def _resend_failed(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        with self._changed:
+            failed, self._failed = self._failed, []
+        if not failed:
+            return
+        self._give_up_where_hopeless(failed)
+        self._pause(RESEND_PAUSES_SECONDS[max(parcel.resent for parcel, _ in failed)])
+        for parcel, _ in failed:
+            parcel.resent += 1
+            self._send(parcel)
+
+    def _give_up_where_hopeless(self, failed: Sequence[tuple[_Parcel, IngestError]]) -> None:
+        for parcel, fault in failed:
+            if not isinstance(fault, TransientError) or parcel.resent == len(RESEND_PAUSES_SECONDS):
+                self._fault = fault
+                raise fault
+        log.warning("batches failed and are sent again", batches=len(failed))
