@@ -1,0 +1,97 @@
+"""What the commands need to know: from the environment, else from `.local/env` of a checkout.
+
+One frozen object per process, built in `cli` and handed down. Each command reads only what it needs, so the
+auth service never sees MinIO's administrator.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bucket_policies.errors import SettingsError
+
+PREFIX = "BUCKET_POLICIES_"
+
+
+class DocumentSettings(BaseSettings):
+    """Where the admin's documents are."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".local/env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    folder: Path = Field(default=Path(__file__).parent, validation_alias="BUCKET_POLICIES_DIR")
+
+    @property
+    def customers_folder(self) -> Path:
+        """One constraints document per customer."""
+        return self.folder / "customers"
+
+    @property
+    def users_document(self) -> Path:
+        """The customers' passwords, hashed."""
+        return self.folder / "users.json"
+
+
+class StoreSettings(DocumentSettings):
+    """How to reach MinIO."""
+
+    s3_url: str
+    s3_region: str = "us-east-1"
+    granter_access_key: str
+    granter_secret_key: SecretStr
+
+
+class MirrorSettings(StoreSettings):
+    """What `plan` and `apply` need: MinIO's administrator, and the service users to be made."""
+
+    admin_access_key: str
+    admin_secret_key: SecretStr
+    manager_access_key: str
+    manager_secret_key: SecretStr
+
+
+class AuthSettings(StoreSettings):
+    """What the auth service needs."""
+
+    s3_public_url: str
+    """MinIO's address as customers see it; the host is part of a signature."""
+
+    cassandra_hosts: Annotated[tuple[str, ...], NoDecode]
+    cassandra_port: int = 9042
+    cassandra_user: str
+    cassandra_password: SecretStr
+    token_key: Annotated[SecretStr, Field(min_length=16)]
+    status_url: str
+    listen: str = Field(default="127.0.0.1:8080", pattern=r"^.+:\d{1,5}$")
+    trusted_proxies: str = ""
+    """Addresses, comma-separated, whose X-Forwarded-For is believed."""
+
+    url_lifetime_seconds: int = Field(default=3600, ge=60, le=7 * 24 * 3600)  # S3 signs for a week at most
+
+    @field_validator("cassandra_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(host.strip() for host in value.split(",")) if isinstance(value, str) else value
+
+
+S = TypeVar("S", bound=DocumentSettings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """Read the settings of one command.
+
+    Raises:
+        SettingsError: naming each variable that is missing or unusable, never its value.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        problems = [f"{_variable(detail['loc'][0])}: {detail['msg']}" for detail in error.errors()]
+        raise SettingsError("; ".join(problems)) from None  # its cause would show the values
+
+
+def _variable(field: int | str) -> str:
+    return str(field).upper() if str(field).startswith(PREFIX) else f"{PREFIX}{field}".upper()
