@@ -218,10 +218,9 @@ def _unexpected(error: Exception) -> IngestError:
 
 def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timestamp_us: int) -> Batch:
     """Put rows of encoded cells into one unlogged batch with one write timestamp, routed by its first row."""
-    batch = BatchStatement(BatchType.UNLOGGED)
+    batch, bound = BatchStatement(BatchType.UNLOGGED), BoundStatement(prepared)
     for row in rows:
-        bound = BoundStatement(prepared)
-        bound.values = row  # encoded already; `bind` would do it again, cell by cell
+        bound.values = row  # encoded already, so no `bind`; the batch keeps the values and not the statement
         batch.add(bound)
     batch.write_timestamp_us = timestamp_us
     return batch

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from customer_ingestapps.contract import AppContract
 
+from customer_ingestapps.contract import AppContract
 from ingest_manager.batches import cut_batches, most_batch_bytes
 from ingest_manager.cassandra_session import UNSET, Batch, CassandraSession, Prepared, unlogged_batch
 from ingest_manager.errors import IngestError, TransientError

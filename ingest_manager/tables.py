@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from customer_ingestapps.contract import AppContract
-
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import PermanentError
+from ingest_manager.schema import keyspace_statement
 
 MISMATCH = "table_mismatch"
 
@@ -32,7 +32,7 @@ def declared_table(contract: AppContract) -> Table:
     """Return the table that an app writes to."""
     return Table(
         name=contract.table.name,
-        columns=dict(contract.columns),
+        columns={name: column.type for name, column in contract.columns.items()},
         partition_key=tuple(contract.table.partition_key),
         clustering_key=tuple(contract.table.clustering_key),
     )
@@ -68,9 +68,7 @@ def check_table(session: CassandraSession, keyspace: str, declared: Table) -> No
 
 def declare_keyspace(session: CassandraSession, keyspace: str, replication: Mapping[str, str]) -> None:
     """Make a customer's keyspace; can be repeated, and leaves the replication of an existing one alone."""
-    session.execute(
-        f"CREATE KEYSPACE IF NOT EXISTS {quoted(keyspace)} WITH replication = {literal(replication)}"
-    )
+    session.execute(keyspace_statement(keyspace, replication))
 
 
 def declare_table(session: CassandraSession, keyspace: str, contract: AppContract) -> None:
@@ -80,7 +78,7 @@ def declare_table(session: CassandraSession, keyspace: str, contract: AppContrac
         PermanentError: the table has another key or a column of another type; nothing was changed.
     """
     declared = declared_table(contract)
-    session.execute(create_statement(keyspace, declared, contract.table.options))
+    session.execute(create_statement(keyspace, declared))
     present = find_table(session, keyspace, declared.name)
     if present is None:
         raise _mismatch(keyspace, declared.name, "was dropped while it was being made")
@@ -90,13 +88,11 @@ def declare_table(session: CassandraSession, keyspace: str, contract: AppContrac
         session.execute(f"ALTER TABLE {_full_name(keyspace, declared)} ADD IF NOT EXISTS {column}")
 
 
-def create_statement(keyspace: str, table: Table, options: Mapping[str, object]) -> str:
+def create_statement(keyspace: str, table: Table) -> str:
     """Return the statement that makes a table."""
     columns = ", ".join(f"{quoted(name)} {column_type}" for name, column_type in table.columns.items())
     key = ", ".join([f"({_names(table.partition_key)})", *map(quoted, table.clustering_key)])
-    settings = " AND ".join(f"{name} = {literal(value)}" for name, value in options.items())
-    statement = f"CREATE TABLE IF NOT EXISTS {_full_name(keyspace, table)} ({columns}, PRIMARY KEY ({key}))"
-    return f"{statement} WITH {settings}" if settings else statement
+    return f"CREATE TABLE IF NOT EXISTS {_full_name(keyspace, table)} ({columns}, PRIMARY KEY ({key}))"
 
 
 def insert_statement(keyspace: str, table: Table) -> str:
@@ -112,23 +108,6 @@ def quoted(name: str) -> str:
     '"time_hour"'
     """
     return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: object) -> str:
-    """Return a value of a table option as CQL.
-
-    >>> literal({"class": "UnifiedCompactionStrategy", "scaling_parameters": "T4"})
-    "{'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'T4'}"
-    >>> literal(True), literal(864000), literal("the customer's flights")
-    ('true', '864000', "'the customer''s flights'")
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _refuse_other_shape(keyspace: str, present: Table, declared: Table) -> None:
@@ -152,7 +131,7 @@ def _mismatch(keyspace: str, table: str, difference: str) -> PermanentError:
 
 
 def _key(table: Table) -> str:
-    return f"(({', '.join(table.partition_key)}), {', '.join(table.clustering_key)})".replace("), )", "))")
+    return ", ".join([f"({', '.join(table.partition_key)})", *table.clustering_key])
 
 
 def _names(columns: Iterable[str]) -> str:

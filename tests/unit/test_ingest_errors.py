@@ -27,7 +27,7 @@ OVERLOADED = protocol.OverloadedErrorMessage(0x1001, "too busy", None)
 
 def exceptions_of(module) -> list[type[Exception]]:
     found = (member for _, member in inspect.getmembers(module, inspect.isclass))
-    return [kind for kind in found if issubclass(kind, Exception) and kind.__module__.startswith("cassandra")]
+    return [kind for kind in found if issubclass(kind, Exception) and kind.__module__ == module.__name__]
 
 
 def made(kind: type[Exception]) -> Exception:
