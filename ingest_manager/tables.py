@@ -3,13 +3,13 @@
 `setup` declares; `row_writer` compares before every load, since a table can change under a running process.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from customer_ingestapps.contract import AppContract
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import PermanentError
-from ingest_manager.schema import keyspace_statement
 
 MISMATCH = "table_mismatch"
 
@@ -68,7 +68,8 @@ def check_table(session: CassandraSession, keyspace: str, declared: Table) -> No
 
 def declare_keyspace(session: CassandraSession, keyspace: str, replication: Mapping[str, str]) -> None:
     """Make a customer's keyspace; can be repeated, and leaves the replication of an existing one alone."""
-    session.execute(keyspace_statement(keyspace, replication))
+    options = json.dumps(dict(replication)).replace('"', "'")  # CQL's map of texts but for its quotes
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {quoted(keyspace)} WITH replication = {options}")
 
 
 def declare_table(session: CassandraSession, keyspace: str, contract: AppContract) -> None:
