@@ -1,0 +1,1 @@
+"""From a delivery to stored rows, and what became of them; owns the RabbitMQ and Cassandra sides."""

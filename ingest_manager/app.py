@@ -1,0 +1,108 @@
+"""The running manager: wires consumer, dispatcher, workers and housekeeping, and stops them in order."""
+
+import signal
+import threading
+from datetime import timedelta
+
+import structlog
+
+from ingest_manager import setup, worker_pool
+from ingest_manager.broker import Consumer, Publisher
+from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.dispatcher import Dispatcher
+from ingest_manager.errors import ServerDown, TransientError
+from ingest_manager.housekeeping import Housekeeping
+from ingest_manager.outages import Outages
+from ingest_manager.reconcile import Reconciler
+from ingest_manager.settings import Settings
+from ingest_manager.settler import Settler
+from ingest_manager.worker import Effect, connect_ledger, connect_patiently, connect_store
+from ingest_manager.worker_pool import WorkerProcess
+
+log = structlog.get_logger(__name__)
+
+_PATIENCE_SECONDS = 2.0
+_CLOSE_SECONDS = 5.0
+
+
+class Manager:
+    """One ingest manager: this process and its workers."""
+
+    def __init__(
+        self, settings: Settings, session: CassandraSession, on_effect: Effect | None = None
+    ) -> None:
+        amqp_url = settings.amqp_url.get_secret_value()
+        ledger = connect_ledger(settings, session)
+        store = connect_store(settings)
+        self._settings = settings
+        self._session = session
+        self._publisher = Publisher(amqp_url)
+        self._stop_workers = worker_pool.stop_event()
+        self._workers = [
+            WorkerProcess(settings, self._stop_workers, on_effect) for _ in range(settings.workers)
+        ]
+        self._settler = Settler(self._publisher, ledger, settings.retry_pauses_seconds)
+        self._outages = Outages({"cassandra": ledger.ping, "minio": store.ping})
+        self._dispatcher = Dispatcher(self._workers, self._settler, ledger, self._outages)
+        deliver = self._dispatcher.take_delivery
+        self._consumer = Consumer(amqp_url, prefetch=settings.prefetch, on_delivery=deliver)
+        reconciler = Reconciler(
+            store,
+            ledger,
+            self._publisher,
+            amqp_url,
+            timedelta(seconds=settings.reconcile_min_age_seconds),
+            settings.retry_pauses_seconds,
+        )
+        self._housekeeping = Housekeeping(settings, session, reconciler, self._consumer.consume)
+
+    def start(self) -> None:
+        """Begin to take deliveries."""
+        for part in (self._settler, self._outages, self._dispatcher, self._consumer, self._housekeeping):
+            part.start()
+        log.info("the manager runs", action="start", workers=len(self._workers))
+
+    def stop(self) -> None:
+        """Stop in order: no new work, loads under way end or are given back, acks go out, connections end."""
+        grace = self._settings.shutdown_seconds
+        log.info("the manager stops", action="stop")
+        self._housekeeping.stop()
+        giving_back = threading.Timer(grace / 2, self._stop_workers.set)  # short loads may still end
+        giving_back.start()
+        self._dispatcher.stop(grace)
+        giving_back.cancel()
+        self._settler.stop()
+        self._settler.join(_CLOSE_SECONDS)
+        self._consumer.stop()
+        self._consumer.join(_CLOSE_SECONDS)
+        for worker in self._workers:
+            worker.close(_CLOSE_SECONDS)
+        self._outages.stop()
+        self._publisher.close()
+        self._session.close()
+        log.info("the manager has stopped", action="stop")
+
+
+def run(settings: Settings, on_effect: Effect | None = None) -> None:
+    """Run a manager until SIGTERM or SIGINT; servers that are away at the start are waited for."""
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    session = connect_patiently(settings)
+    _set_up_patiently(session, settings, over)
+    manager = Manager(settings, session, on_effect)
+    manager.start()
+    over.wait()
+    manager.stop()
+
+
+def _set_up_patiently(session: CassandraSession, settings: Settings, over: threading.Event) -> None:
+    while not over.is_set():
+        try:
+            setup.ensure_ledger(session, settings)
+            setup.ensure_topology(settings)
+        except (ServerDown, TransientError) as error:
+            log.warning("a server is not ready yet", action="start", error=str(error))
+            over.wait(_PATIENCE_SECONDS)
+        else:
+            return

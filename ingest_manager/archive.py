@@ -1,0 +1,88 @@
+"""Where an object belongs after its outcome, and how it gets there.
+
+Every step can be repeated: what a crash left half done is finished by the next delivery.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+from bucket_policies.customers import ARCHIVE_PREFIX, Customer, customer_of_bucket
+from ingest_manager.errors import ObjectGone
+from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.object_store import ObjectStore, ObjectVersion, OpenObject
+
+OBJECTS = "objects/"
+REJECTS = "rejects/"
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Staging and archive buckets of all customers."""
+
+    store: ObjectStore
+    on_effect: Callable[[str], None] = lambda _: None
+
+    def open(self, load: Load) -> OpenObject:
+        """Open a load's object: the version in staging, else its copy in the archive.
+
+        Raises:
+            ObjectGone: it is in neither.
+        """
+        try:
+            return self.store.open(staged(load))
+        except ObjectGone:
+            return self.store.open(ObjectVersion(archive_of(load), object_key(load), ""))
+
+    def keep_rejects(self, load: Load, rejects: IO[bytes]) -> None:
+        """Store the rejects file of a load."""
+        self.store.put(archive_of(load), rejects_key(load), rejects)
+
+    def place(self, load: Load, customer: Customer) -> None:
+        """Move a load's object to where its outcome wants it.
+
+        Raises:
+            TransientError, ServerDown: the store could not do it now.
+        """
+        destination = destination_of(load, customer)
+        if destination == "archive":
+            self._copy(load)
+            self.on_effect("copy")
+        if destination in ("archive", "nowhere"):
+            self.store.delete(staged(load))
+            self.on_effect("delete")
+
+    def _copy(self, load: Load) -> None:
+        metadata = {"customer": load.customer, "key": load.key, "version-id": load.version_id}
+        try:
+            self.store.copy(staged(load), archive_of(load), object_key(load), metadata)
+        except ObjectGone:  # an earlier try has moved it, or somebody has taken it away: `verify` tells
+            return
+
+
+def destination_of(load: Load, customer: Customer) -> str:
+    """Tell where a load's object belongs: `archive`, `staging` or `nowhere`."""
+    if load.status in (LoadStatus.LOADED, LoadStatus.PARTLY_LOADED):
+        wanted = customer.constraints.after_load
+        return {"archive": "archive", "keep": "staging", "delete": "nowhere"}[wanted]
+    return "archive" if load.status in (LoadStatus.REJECTED, LoadStatus.FAILED) else "nowhere"
+
+
+def staged(load: Load) -> ObjectVersion:
+    """Return a load's object version in its staging bucket."""
+    return ObjectVersion(load.bucket, load.key, load.version_id, load.size)
+
+
+def archive_of(load: Load) -> str:
+    """Return the archive bucket of a load."""
+    return ARCHIVE_PREFIX + (customer_of_bucket(load.bucket) or load.customer)
+
+
+def object_key(load: Load) -> str:
+    """Return the key of a load's object in the archive."""
+    return f"{OBJECTS}{load.load_id}"
+
+
+def rejects_key(load: Load) -> str:
+    """Return the key of a load's rejects file in the archive."""
+    return f"{REJECTS}{load.load_id}.csv"

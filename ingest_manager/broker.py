@@ -1,0 +1,251 @@
+"""RabbitMQ: declare what `topology` says, take deliveries, publish with confirms.
+
+Only importer of pika. Consuming and publishing have a connection each: a broker under a memory or disk
+alarm stops reading from publishers, and acks must still get through. Nothing is worked on in the
+connection's thread; other threads hand their acks over to it.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pika
+import structlog
+from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionWrongStateError
+
+from ingest_manager import topology
+from ingest_manager.errors import ServerDown
+
+log = structlog.get_logger(__name__)
+
+_BLOCKED_SECONDS = 30
+_RECONNECT_SECONDS = 1.0
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """One handing-over of a message; its tag is good on its own channel only."""
+
+    queue: str
+    body: bytes
+    headers: Mapping[str, Any]
+    channel: BlockingChannel
+    tag: int
+
+    @property
+    def is_stale(self) -> bool:
+        """Tell whether the channel is gone: the broker will deliver the message again."""
+        return not self.channel.is_open
+
+    def ack(self) -> None:
+        """Acknowledge; a delivery that is stale comes again and finds its work done."""
+        self._settle(lambda: self.channel.basic_ack(self.tag))
+
+    def requeue(self) -> None:
+        """Give the message back to its queue."""
+        self._settle(lambda: self.channel.basic_nack(self.tag, requeue=True))
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        def settle_if_open() -> None:
+            if not self.is_stale:
+                settle()
+
+        try:  # only the connection's own thread may use the channel
+            self.channel.connection.add_callback_threadsafe(settle_if_open)
+        except ConnectionWrongStateError:
+            log.info("a delivery's connection is gone, it will come again", action="settle", queue=self.queue)
+
+
+@contextmanager
+def open_channel(url: str) -> Iterator[BlockingChannel]:
+    """Open a connection and channel for a few calls.
+
+    Raises:
+        ServerDown: the broker cannot be reached, or ended the connection.
+    """
+    try:
+        connection = BlockingConnection(_parameters(url))
+        try:
+            yield connection.channel()
+        finally:
+            if connection.is_open:
+                connection.close()
+    except (AMQPError, OSError) as error:
+        raise ServerDown(f"RabbitMQ cannot be used: {error!r}", server="rabbitmq") from error
+
+
+def declare(channel: BlockingChannel, retry_pauses: Iterable[int]) -> None:
+    """Declare everything that exists whoever the customers are; repeating it changes nothing."""
+    for exchange in topology.exchanges():
+        channel.exchange_declare(exchange.name, exchange.kind, durable=True, arguments=exchange.arguments)
+    for queue in topology.queues(retry_pauses):
+        channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+    for binding in topology.bindings():
+        _bind(channel, binding)
+
+
+def declare_customer(channel: BlockingChannel, queue_name: str, bucket: str) -> None:
+    """Declare a customer's queue and the way of its bucket's events into it."""
+    queue = topology.customer_queue(queue_name)
+    channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+    _bind(channel, topology.customer_binding(bucket, queue.name))
+
+
+def messages_in(channel: BlockingChannel, queue: str) -> int:
+    """Return how many messages of a queue wait for delivery; none where there is no such queue."""
+    try:
+        return int(channel.queue_declare(queue, passive=True).method.message_count)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != _NOT_FOUND:
+            raise
+        return 0
+
+
+def move_messages(
+    channel: BlockingChannel,
+    queue: str,
+    is_wanted: Callable[[Mapping[str, Any]], bool],
+    publisher: "Publisher",
+) -> int:
+    """Send the wanted messages of a queue through the headers exchange again; return how many."""
+    moved = 0
+    for _ in range(messages_in(channel, queue)):
+        method, properties, body = channel.basic_get(queue)
+        if method is None:
+            break
+        headers = properties.headers or {}
+        if is_wanted(headers):
+            publisher.publish(topology.EVENTS_BY_BUCKET, "", body, headers)
+            channel.basic_ack(method.delivery_tag)
+            moved += 1
+    return moved  # the unwanted ones return to their queue when the channel ends
+
+
+def _bind(channel: BlockingChannel, binding: topology.Binding) -> None:
+    if binding.to_exchange:
+        channel.exchange_bind(binding.target, binding.source, binding.routing_key, binding.arguments)
+    else:
+        channel.queue_bind(binding.target, binding.source, binding.routing_key, binding.arguments)
+
+
+class Publisher:
+    """Publishes with confirms on a connection of its own; threads may share it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._channel: BlockingChannel | None = None
+
+    def publish(self, exchange: str, routing_key: str, body: bytes, headers: Mapping[str, Any]) -> None:
+        """Return when the broker has taken the message over.
+
+        Raises:
+            ServerDown: it did not, even on a new connection.
+        """
+        properties = pika.BasicProperties(
+            content_type="application/json", delivery_mode=pika.DeliveryMode.Persistent, headers=dict(headers)
+        )
+        send = partial(self._send, exchange, routing_key, body, properties)
+        with self._lock:
+            try:
+                send()
+            except (AMQPError, OSError):  # an idle connection that the broker ended is found out only now
+                self._close()
+                self._send_again(send)
+
+    def close(self) -> None:
+        """End the connection."""
+        with self._lock:
+            self._close()
+
+    def _send_again(self, send: Callable[[], None]) -> None:
+        try:
+            send()
+        except (AMQPError, OSError) as error:
+            self._close()
+            raise ServerDown(f"RabbitMQ did not confirm a message: {error!r}", server="rabbitmq") from error
+
+    def _send(self, exchange: str, routing_key: str, body: bytes, properties: pika.BasicProperties) -> None:
+        if self._channel is None or not self._channel.is_open:
+            connection = BlockingConnection(_parameters(self._url))
+            self._channel = connection.channel()
+            self._channel.confirm_delivery()
+        self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
+
+    def _close(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None and channel.connection.is_open:
+            try:
+                channel.connection.close()
+            except (AMQPError, OSError):
+                log.debug("closing a broken connection failed", action="publish")
+
+
+class Consumer(threading.Thread):
+    """Takes deliveries of the queues that it is told, one channel a queue, and sends their acks.
+
+    A channel or connection that the broker ends is opened again; deliveries of the old one are stale.
+    """
+
+    def __init__(self, url: str, *, prefetch: int, on_delivery: Callable[[Delivery], None]) -> None:
+        super().__init__(name="consumer", daemon=True)
+        self._url = url
+        self._prefetch = prefetch
+        self._on_delivery = on_delivery
+        self._queues: tuple[str, ...] = ()
+        self._connection: BlockingConnection | None = None
+        self._over = threading.Event()
+
+    def consume(self, queues: Iterable[str]) -> None:
+        """Set the queues to take deliveries from."""
+        self._queues = tuple(queues)
+
+    def stop(self) -> None:
+        """End the connection once the acks handed over before are sent."""
+        self._over.set()
+
+    def run(self) -> None:
+        """Serve until stopped; wait for the broker as long as it takes."""
+        while not self._over.is_set():
+            try:
+                self._serve()
+            except (AMQPError, OSError) as error:
+                log.warning("no connection to RabbitMQ, trying again", action="consume", error=repr(error))
+                self._over.wait(_RECONNECT_SECONDS)
+
+    def _serve(self) -> None:
+        connection = self._connection = BlockingConnection(_parameters(self._url))
+        channels: dict[str, BlockingChannel] = {}
+        while not self._over.is_set():
+            for queue in self._queues:
+                if queue not in channels or not channels[queue].is_open:
+                    channels[queue] = self._open(connection, queue)
+            connection.process_data_events(time_limit=0.5)
+        connection.process_data_events(time_limit=0)
+        connection.close()
+
+    def _open(self, connection: BlockingConnection, queue: str) -> BlockingChannel:
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=self._prefetch)
+        try:
+            channel.basic_consume(queue, partial(self._deliver, queue))
+        except ChannelClosedByBroker as error:
+            log.warning("a queue cannot be consumed yet", action="consume", queue=queue, error=repr(error))
+        return channel
+
+    def _deliver(  # noqa: PLR0917 - pika's own signature
+        self, queue: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes
+    ) -> None:
+        self._on_delivery(Delivery(queue, body, properties.headers or {}, channel, method.delivery_tag))
+
+
+def _parameters(url: str) -> pika.URLParameters:
+    parameters = pika.URLParameters(url)
+    parameters.blocked_connection_timeout = _BLOCKED_SECONDS
+    parameters.socket_timeout = 5
+    return parameters

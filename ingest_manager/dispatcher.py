@@ -1,0 +1,220 @@
+"""From deliveries to endings: hands events to workers in turn and does what their settlements say.
+
+A delivery is acknowledged last: after its outcome is in the ledger, or after the broker has confirmed
+another copy of its event. While a server is away nothing is handed out and no attempt is counted.
+"""
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from bucket_policies.customers import customer_of_bucket
+from ingest_manager import topology
+from ingest_manager.broker import Delivery
+from ingest_manager.errors import IngestError, ServerDown, UnusableMessage
+from ingest_manager.events import ObjectEvent, parse_message
+from ingest_manager.fairness import FairQueue, Turn
+from ingest_manager.ledger import Ledger
+from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.outages import Outages
+from ingest_manager.settlements import (
+    Assignment,
+    Busy,
+    HandedOn,
+    Retry,
+    Returned,
+    ServerLost,
+    Settled,
+    Settlement,
+    Unplaced,
+)
+from ingest_manager.settler import Settler
+from ingest_manager.worker_pool import WorkerDied, WorkerProcess
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED = 20_000  # loads whose second event copy is acknowledged without asking anybody
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A delivery, and what a worker shall do for it."""
+
+    delivery: Delivery
+    assignment: Assignment
+
+
+class Dispatcher:
+    """The waiting deliveries, and one thread for each worker."""
+
+    def __init__(
+        self,
+        workers: Sequence[WorkerProcess],
+        settler: Settler,
+        ledger: Ledger,
+        outages: Outages,
+    ) -> None:
+        self._settler = settler
+        self._ledger = ledger
+        self._outages = outages
+        self._queue = FairQueue[Job](len(workers))
+        self._changed = threading.Condition()
+        self._is_over = False
+        self._done: OrderedDict[uuid.UUID, None] = OrderedDict()
+        self._threads = [
+            threading.Thread(target=self._serve, args=(worker,), name=f"worker-{number}", daemon=True)
+            for number, worker in enumerate(workers)
+        ]
+
+    def start(self) -> None:
+        """Begin to hand out."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Hand out nothing more and wait for the loads under way."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+
+    def take_delivery(self, delivery: Delivery) -> None:
+        """Sort a delivery: to the workers, to the dead letters, or away with it."""
+        try:
+            events = parse_message(delivery.body)
+        except UnusableMessage as error:
+            log.warning("a message is no event", action="dead_letter", queue=delivery.queue, error=str(error))
+            self._settler.dead_letter(delivery, str(error), is_unusable=True)
+            return
+        if not events:
+            log.info("a message asks for no load", action="ignore", queue=delivery.queue)
+            delivery.ack()
+        elif len(events) > 1:
+            self._settler.split(delivery, events)
+        elif events[0].load_id in self._done:
+            delivery.ack()
+        else:
+            self._offer(delivery, events[0])
+
+    def _offer(self, delivery: Delivery, event: ObjectEvent) -> None:
+        customer = customer_of_bucket(event.bucket)
+        if customer is None:
+            reason = f"{event.bucket!r} is no staging bucket"
+            self._settler.dead_letter(delivery, reason, is_unusable=True)
+            return
+        retry_of = delivery.headers.get(topology.RETRY_HEADER)
+        assignment = Assignment(customer, event, uuid.uuid4(), retry_of)
+        with self._changed:
+            self._queue.offer(customer, Job(delivery, assignment), size=event.size)
+            self._changed.notify()
+
+    def _serve(self, worker: WorkerProcess) -> None:
+        while (turn := self._next()) is not None:
+            settlement = self._run(worker, turn.item)
+            with self._changed:
+                if isinstance(settlement, ServerLost):
+                    self._queue.put_back(turn)
+                else:
+                    self._queue.done(turn)
+                self._changed.notify_all()
+            self._settle(turn.item, settlement)
+
+    def _next(self) -> Turn[Job] | None:
+        with self._changed:
+            while not self._is_over:
+                self._queue.drop(lambda job: job.delivery.is_stale)
+                turn = None if self._outages.lost else self._queue.take()
+                if turn is not None:
+                    return turn
+                self._changed.wait(1)
+        return None
+
+    def _run(self, worker: WorkerProcess, job: Job) -> Settlement:
+        try:
+            settlement = worker.run(job.assignment)
+            if isinstance(settlement, Retry):
+                self._ledger.ping()  # a fault that is the server's own counts no attempt
+        except WorkerDied as death:
+            log.error(
+                "a worker died", action="load", load_id=str(job.assignment.event.load_id), error=str(death)
+            )
+            self._release(job, death)
+            return Busy()
+        except ServerDown as error:
+            return ServerLost(error.server, str(error))
+        return settlement
+
+    def _release(self, job: Job, death: WorkerDied) -> None:
+        try:
+            self._ledger.release(job.assignment.event.load_id, death.name, str(death))
+        except IngestError as error:
+            log.warning("a lease must run out by itself", action="release", error=str(error))
+
+    def _settle(self, job: Job, settlement: Settlement) -> None:
+        delivery = job.delivery
+        match settlement:
+            case Settled(load, is_new):
+                self._remember(load)
+                self._end(delivery, load, is_new=is_new)
+            case Unplaced(load, error, is_new):
+                log.warning(
+                    "an object cannot be moved yet", action="place", load_id=str(load.load_id), error=error
+                )
+                is_failed = is_new and load.status is LoadStatus.FAILED
+                self._settler.come_back_late(delivery, dead_letter=load.reason if is_failed else None)
+            case Retry(load, error):
+                log.warning(
+                    "an attempt failed",
+                    action="retry",
+                    load_id=str(load.load_id),
+                    attempt=load.attempts,
+                    error=error,
+                )
+                self._settler.retry(delivery, load, error)
+            case Busy():
+                self._settler.come_back(delivery)
+            case HandedOn():
+                delivery.ack()
+            case Returned():
+                delivery.requeue()
+            case ServerLost(server, error):
+                self._outages.report(server, error)
+            case _:
+                assert_never(settlement)
+
+    def _end(self, delivery: Delivery, load: Load, *, is_new: bool) -> None:
+        if not is_new:
+            delivery.ack()
+            return
+        _log_outcome(load)
+        if load.status is LoadStatus.FAILED:
+            self._settler.dead_letter(delivery, load.reason or "failed")
+        else:
+            delivery.ack()
+
+    def _remember(self, load: Load) -> None:
+        self._done[load.load_id] = None
+        if len(self._done) > _REMEMBERED:
+            self._done.popitem(last=False)
+
+
+def _log_outcome(load: Load) -> None:
+    log.info(
+        "a load ended",
+        action="load",
+        load_id=str(load.load_id),
+        customer=load.customer,
+        key=load.key,
+        status=load.status.value,
+        reason=load.reason,
+        attempts=load.attempts,
+        rows_read=load.rows_read,
+        rows_written=load.rows_written,
+        rows_rejected=load.rows_rejected,
+    )

@@ -1,0 +1,101 @@
+"""What the manager does beside loading: take up customers and their apps, and reconcile.
+
+A new document or app folder is noticed within seconds and needs no restart; events that came before
+their customer's queue existed are fetched back.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from bucket_policies.customers import Customer, CustomerDirectory
+from customer_ingestapps.registry import Registry
+from ingest_manager import broker, setup, topology
+from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.errors import IngestError
+from ingest_manager.reconcile import Reconciler
+from ingest_manager.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeping(threading.Thread):
+    """One thread that looks at the documents every few seconds and reconciles every few minutes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: CassandraSession,
+        reconciler: Reconciler,
+        consume: Callable[[Iterable[str]], None],
+    ) -> None:
+        super().__init__(name="housekeeping", daemon=True)
+        self._settings = settings
+        self._session = session
+        self._reconciler = reconciler
+        self._consume = consume
+        self._customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
+        self._registry = Registry(settings.customer_ingestapps_dir)
+        self._ready: dict[Customer, tuple[str, ...]] = {}  # with the versions of their apps
+        self._problems: dict[str, str] = {}
+        self._over = threading.Event()
+
+    def stop(self) -> None:
+        """End the thread after its present step."""
+        self._over.set()
+
+    def run(self) -> None:
+        """Keep house until stopped; what fails is tried again at the next turn."""
+        next_reconcile = 0.0
+        while not self._over.is_set():
+            try:
+                self.take_up_customers()
+                if time.monotonic() >= next_reconcile:
+                    self.reconcile()
+                    next_reconcile = time.monotonic() + self._settings.reconcile_seconds
+            except IngestError as error:
+                log.warning("housekeeping is tried again", action="housekeeping", error=str(error))
+            self._over.wait(self._settings.documents_seconds)
+
+    def take_up_customers(self) -> None:
+        """Make what new customers and changed apps need, and consume the queues of all."""
+        customers = self._customers.current()
+        self._tell_problems()
+        found = {
+            customer: tuple(app.version for app in self._registry.apps(customer.id))
+            for customer in customers.values()
+        }
+        if found == self._ready:
+            return
+        for customer, versions in found.items():
+            if self._ready.get(customer) != versions:
+                setup.ensure_customer(self._session, self._registry, self._settings, customer)
+                log.info("a customer was taken up", action="take_up", customer=customer.id)
+        self._consume([customer.queue for customer in found])
+        self._fetch_unrouted({customer.staging_bucket for customer in found})
+        self._ready = found
+
+    def reconcile(self) -> None:
+        """Look for lost events of all customers."""
+        for customer in self._ready:
+            self._reconciler.reconcile(customer)
+
+    def _fetch_unrouted(self, buckets: set[str]) -> None:
+        with broker.open_channel(self._settings.amqp_url.get_secret_value()) as channel:
+            moved = broker.move_messages(
+                channel,
+                topology.UNROUTED_QUEUE,
+                lambda headers: headers.get(topology.BUCKET_HEADER) in buckets,
+                self._reconciler.publisher,
+            )
+        if moved:
+            log.info("events found their customer", action="take_up", messages=moved)
+
+    def _tell_problems(self) -> None:
+        problems = {**self._customers.problems, **self._registry.problems}
+        for document, problem in problems.items():
+            if self._problems.get(document) != problem:
+                log.error("a document is refused", action="take_up", document=document, problem=problem)
+        self._problems = problems

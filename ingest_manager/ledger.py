@@ -1,0 +1,296 @@
+"""The ledger: what became of every object version that ever arrived.
+
+`ingest.loads` is written by compare-and-set only, and every change asks for the claim that the writer
+holds, so a worker that lost its lease can change nothing. Each change may be repeated: an answer that
+was lost is found again by its claim.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from ingest_manager.cassandra_session import CasResult, CassandraSession
+from ingest_manager.errors import LeaseLost, UnknownResult
+from ingest_manager.events import ObjectEvent
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, inspect
+from ingest_manager.settlements import Assignment
+
+_COLUMNS = tuple(field.name for field in fields(Load))
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads WHERE load_id = ?"  # noqa: S608 - our own names
+_MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
+_AT_ONCE = 128  # reads under way together
+WRITE_AHEAD = 64
+"""Chunks for which a claim raises `write_high` at once; small loads need no further write."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppLabel:
+    """Which app, in which version (its folder's and the readers'), makes a load's rows."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a delivery got: the load, and whether it may work on it."""
+
+    finding: Finding
+    load: Load
+
+
+class Ledger:
+    """Reads and changes loads."""
+
+    def __init__(
+        self,
+        session: CassandraSession,
+        *,
+        lease: timedelta,
+        worker: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._session = session
+        self._lease = lease
+        self._worker = worker
+        self._clock = clock
+        self._repeat = Retrying(
+            retry=retry_if_exception_type(UnknownResult),
+            stop=stop_after_attempt(4),
+            wait=wait_exponential(0.1, max=2),
+            reraise=True,
+        )
+
+    def find(self, load_id: UUID) -> Load | None:
+        """Return a load, or None where the ledger does not know it."""
+        rows = self._session.execute(_SELECT, (load_id,))
+        return _load_of(rows[0]) if rows else None
+
+    def claim(self, assignment: Assignment, app: AppLabel | None) -> Claimed:
+        """Take the lease of an event's load and count the attempt, or say why not.
+
+        The first claim fixes the load's write times. An assignment that comes again after a server was
+        away still holds its claim and is not counted twice.
+
+        Raises:
+            TransientError: several workers fought for the row and nobody won in time.
+        """
+        event = assignment.event
+        first = replace(
+            self._first(event, assignment.customer),
+            status=LoadStatus.LOADING,
+            attempts=1,
+            app=app.name if app else None,
+            app_version=app.version if app else None,
+            **self._lease_values(assignment.claim),
+        )
+        existing = self._insert(first)
+        if existing is None:
+            return Claimed(Finding.CLAIMABLE, first)
+        finding = inspect(existing, now=self._clock(), claim=assignment.claim, retry_of=assignment.retry_of)
+        if finding is not Finding.CLAIMABLE:
+            return Claimed(finding, existing)
+        is_held = existing.status is LoadStatus.LOADING and existing.claim == assignment.claim
+        values = self._lease_values(assignment.claim) | _write_times(existing, event, app)
+        return self._take_over(existing, values | {"attempts": existing.attempts + (not is_held)})
+
+    def register(self, event: ObjectEvent, customer: str) -> bool:
+        """Enter an object without a load as `queued`; tell whether it was new."""
+        load = self._first(event, customer)
+        self.index(load)
+        return self._insert(load) is None
+
+    def index(self, load: Load) -> None:
+        """Make a load findable by day; harmless to repeat."""
+        event_at = load.event_at or self._clock()
+        self._session.execute(
+            "INSERT INTO ingest.loads_by_day (customer, day, event_at, load_id) VALUES (?, ?, ?, ?)",
+            (load.customer, event_at.date(), event_at, load.load_id),
+        )
+
+    def first_of_upload(self, load: Load, upload_id: str) -> UUID:
+        """Return the load that was first under this upload and key: this one, or an earlier version's."""
+        self._session.execute(
+            "INSERT INTO ingest.loads_by_upload (customer, upload_id, load_id) VALUES (?, ?, ?)",
+            (load.customer, upload_id, load.load_id),
+        )
+        columns = "customer, upload_id, key, load_id"
+        cql = f"INSERT INTO ingest.upload_keys ({columns}) VALUES (?, ?, ?, ?) IF NOT EXISTS"  # noqa: S608
+        values = (load.customer, upload_id, load.key, load.load_id)
+        answer = self._cas(cql, values)
+        return load.load_id if answer.applied else UUID(str(answer.row["load_id"]))
+
+    def renew(self, load: Load, write_high: int) -> Load:
+        """Renew the lease and raise the highest write time that this load may use.
+
+        Raises:
+            LeaseLost: another worker holds the load.
+        """
+        return self._change(load, lease_until=self._clock() + self._lease, write_high=write_high)
+
+    def finish(self, load: Load, outcome: Outcome) -> Load:
+        """Store the outcome.
+
+        Raises:
+            LeaseLost: another worker holds the load.
+        """
+        found = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+        values = {name: value for name, value in found.items() if value is not None}
+        values["message"] = _cut(outcome.message)
+        return self._change(load, ended_at=self._clock(), **values)
+
+    def mark_placed(self, load: Load) -> Load:
+        """Store that the object is where its outcome wants it."""
+        return self._change(load, placed_at=self._clock())
+
+    def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
+        """Store that the load's retry is on its way; the retry's copy must be confirmed before."""
+        return self._change(
+            load,
+            status=LoadStatus.WAITING,
+            retry_at=self._clock() + pause,
+            message=_cut(error),
+            first_error=load.first_error or _cut(error),
+        )
+
+    def give_back(self, load: Load) -> Load:
+        """End a claim without counting its attempt."""
+        return self._change(load, status=LoadStatus.QUEUED, attempts=load.attempts - 1)
+
+    def release(self, load_id: UUID, worker: str, error: str) -> None:
+        """End the lease of a worker that died; its attempt stays counted."""
+        load = self.find(load_id)
+        if load is not None and load.status is LoadStatus.LOADING and load.worker == worker:
+            self._change(load, lease_until=self._clock(), first_error=load.first_error or _cut(error))
+
+    def keep_unusable(self, queue: str, reason: str, body: bytes) -> None:
+        """Keep a body that is no event, for people; the same body is kept once a day."""
+        now = self._clock()
+        self._session.execute(
+            "INSERT INTO ingest.unusable_messages (day, message_id, received_at, queue, reason, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (now.date(), uuid.uuid5(uuid.NAMESPACE_OID, body.hex()), now, queue, _cut(reason), body),
+        )
+
+    def days(self) -> list[tuple[str, date]]:
+        """Return the (customer, day) pairs that have loads."""
+        rows = self._session.execute("SELECT DISTINCT customer, day FROM ingest.loads_by_day")
+        return [(row["customer"], _as_date(row["day"])) for row in rows]
+
+    def ids_of_day(self, customer: str, day: date) -> list[UUID]:
+        """Return the load ids of one customer and day, newest object first."""
+        cql = "SELECT load_id FROM ingest.loads_by_day WHERE customer = ? AND day = ?"
+        return [row["load_id"] for row in self._session.execute(cql, (customer, day))]
+
+    def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
+        """Return the load ids of one upload."""
+        cql = "SELECT load_id FROM ingest.loads_by_upload WHERE customer = ? AND upload_id = ?"
+        return [row["load_id"] for row in self._session.execute(cql, (customer, upload_id))]
+
+    def find_all(self, load_ids: Iterable[UUID]) -> list[Load]:
+        """Return the loads of some ids, in their order; unknown ids are left out."""
+        found: list[Load] = []
+        ids = list(load_ids)
+        for start in range(0, len(ids), _AT_ONCE):
+            pending = [
+                self._session.execute_async(_SELECT, (load_id,)) for load_id in ids[start : start + _AT_ONCE]
+            ]
+            found += [_load_of(rows[0]) for rows in (answer.result() for answer in pending) if rows]
+        return found
+
+    def ping(self) -> None:
+        """Raise ServerDown unless the ledger answers."""
+        self._session.execute("SELECT load_id FROM ingest.loads LIMIT 1")
+
+    def _first(self, event: ObjectEvent, customer: str) -> Load:
+        return Load(
+            load_id=event.load_id,
+            customer=customer,
+            bucket=event.bucket,
+            key=event.key,
+            version_id=event.version_id,
+            status=LoadStatus.QUEUED,
+            event_at=_milliseconds(event.written_at),
+            write_base=event.written_us,
+            write_high=event.written_us + WRITE_AHEAD,
+            size=event.size,
+            upload_id=event.upload_id,
+        )
+
+    def _lease_values(self, claim: UUID) -> dict[str, Any]:
+        now = self._clock()
+        return {"claim": claim, "worker": self._worker, "started_at": now, "lease_until": now + self._lease}
+
+    def _insert(self, load: Load) -> Load | None:
+        values = {name: getattr(load, name) for name in _COLUMNS if getattr(load, name) is not None}
+        marks = ", ".join("?" * len(values))
+        cql = f"INSERT INTO ingest.loads ({', '.join(values)}) VALUES ({marks}) IF NOT EXISTS"  # noqa: S608
+        answer = self._cas(cql, tuple(values.values()))
+        return None if answer.applied else _load_of(answer.row)
+
+    def _take_over(self, existing: Load, values: dict[str, Any]) -> Claimed:
+        values["status"] = LoadStatus.LOADING
+        expected = {"status": existing.status, "attempts": existing.attempts, "claim": existing.claim}
+        answer = self._update(existing.load_id, values, expected)
+        if answer.applied or answer.row.get("claim") == values["claim"]:
+            return Claimed(Finding.CLAIMABLE, replace(existing, **values))
+        return Claimed(Finding.BUSY, existing)  # somebody else was faster
+
+    def _change(self, load: Load, **values: Any) -> Load:
+        if not self._update(load.load_id, values, {"claim": load.claim}).applied:
+            raise LeaseLost(f"load {load.load_id} is held by another worker")
+        return replace(load, **values)
+
+    def _update(self, load_id: UUID, values: Mapping[str, Any], expected: Mapping[str, Any]) -> CasResult:
+        sets = ", ".join(f"{name} = ?" for name in values)
+        conditions = " AND ".join(f"{name} = ?" for name in expected)
+        cql = f"UPDATE ingest.loads SET {sets} WHERE load_id = ? IF {conditions}"  # noqa: S608 - our own names
+        return self._cas(cql, (*values.values(), load_id, *expected.values()))
+
+    def _cas(self, cql: str, values: Sequence[Any]) -> CasResult:
+        """Repeat a compare-and-set whose answer was lost; asked for our own claim, it may be repeated."""
+        answer: CasResult = self._repeat(self._session.execute_cas, cql, values)
+        return answer
+
+
+def _write_times(existing: Load, event: ObjectEvent, app: AppLabel | None) -> dict[str, Any]:
+    """Return the write times of a further claim.
+
+    The first claim fixes them for good, so a repeat writes the same cells with the same times. Another
+    version of the app may give other cells: it starts above everything that was written.
+    """
+    if app is None:
+        return {}
+    if existing.app_version is None:
+        base = event.written_us
+    elif existing.app_version == app.version:
+        return {}
+    else:
+        base = existing.write_high + 1
+    times = {"write_base": base, "write_high": max(existing.write_high, base + WRITE_AHEAD)}
+    return times | {"app": app.name, "app_version": app.version}
+
+
+def _load_of(row: Mapping[str, Any]) -> Load:
+    values = {name: row[name] for name in _COLUMNS if row.get(name) is not None}
+    values["status"] = LoadStatus(values["status"])
+    times = {name: value.replace(tzinfo=UTC) for name, value in values.items() if isinstance(value, datetime)}
+    return Load(**(values | times))
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _as_date(value: Any) -> date:
+    converted: date = value.date() if hasattr(value, "date") else value
+    return converted
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else text[:_MESSAGE_LIMIT]

@@ -1,0 +1,250 @@
+"""The object store as the manager sees it: versions read in ranges, moved to the archive, listed.
+
+Only importer of boto3 in this package. Every GET, copy and delete names its version: a bare key could
+mean a newer object that nobody has loaded yet.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
+
+from ingest_manager.errors import ObjectGone, ServerDown, TransientError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NoSuchBucket", "MethodNotAllowed"})
+_EMPTY = "InvalidRange"  # what a ranged GET of an object without bytes answers
+_STARTING = frozenset({"XMinioServerNotInitialized", "ServerNotInitialized", "XMinioBackendDown"})
+_COPY_BYTES = 1 << 30  # up to here one call copies; S3's own limit is 5 GiB
+_READ_TRIES = 4
+_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of one object."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int | None = None
+    modified_at: datetime | None = None
+
+
+class OpenObject:
+    """An object version that is being read, front to back, one range at a time.
+
+    The next range is fetched while the last one is used.
+    """
+
+    def __init__(
+        self, store: "ObjectStore", version: ObjectVersion, first: bytes, metadata: Mapping[str, str]
+    ) -> None:
+        self._store = store
+        self.version = version
+        self.size = version.size or 0
+        self.metadata = metadata
+        self._first = first
+        self._sha256 = hashlib.sha256()
+        self._read = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the object's bytes in order."""
+        with ThreadPoolExecutor(1, "read-ahead") as ahead:
+            block, offset = self._first, len(self._first)
+            while block:
+                following = (
+                    ahead.submit(self._store.read_range, self.version, offset) if offset < self.size else None
+                )
+                self._sha256.update(block)
+                self._read += len(block)
+                yield block
+                block = following.result() if following else b""
+                offset += len(block)
+
+    @property
+    def sha256(self) -> str | None:
+        """Return the hexadecimal SHA-256, or None as long as not everything was read."""
+        return self._sha256.hexdigest() if self._read == self.size else None
+
+
+class ObjectStore:
+    """One connection to MinIO, for one process."""
+
+    def __init__(self, client: "S3Client", *, range_bytes: int) -> None:
+        self._client = client
+        self._range_bytes = range_bytes
+
+    def open(self, version: ObjectVersion) -> OpenObject:
+        """Open a version and read its first range.
+
+        Raises:
+            ObjectGone: there is no such version.
+        """
+        try:
+            answer = self._get(version, 0)
+        except _EmptyObjectError:
+            return OpenObject(self, version, b"", {})
+        size = int(answer["ContentRange"].rpartition("/")[2])
+        found = ObjectVersion(version.bucket, version.key, version.version_id, size, answer["LastModified"])
+        return OpenObject(self, found, answer["Body"], answer["Metadata"])
+
+    def read_range(self, version: ObjectVersion, offset: int) -> bytes:
+        """Return the range that starts at an offset; a failed range is tried again alone."""
+        for _ in range(_READ_TRIES - 1):
+            try:
+                return bytes(self._get(version, offset)["Body"])
+            except (TransientError, ServerDown):
+                continue
+        return bytes(self._get(version, offset)["Body"])
+
+    def copy(self, version: ObjectVersion, bucket: str, key: str, metadata: Mapping[str, str]) -> None:
+        """Copy a version, of any size, to another bucket with its own metadata.
+
+        Raises:
+            ObjectGone: there is no such version.
+        """
+        source: Any = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
+        extra: Any = {
+            "Metadata": {name: quote(value) for name, value in metadata.items()},
+            "MetadataDirective": "REPLACE",
+        }
+        with _translated(version):
+            if version.size is not None and version.size <= _COPY_BYTES:
+                self._client.copy_object(CopySource=source, Bucket=bucket, Key=key, **extra)
+            else:
+                self._client.copy(
+                    source, bucket, key, ExtraArgs=extra, Config=TransferConfig(use_threads=False)
+                )
+
+    def delete(self, version: ObjectVersion) -> None:
+        """Delete exactly this version; one that is not there is fine."""
+        with _translated(version):
+            self._client.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
+
+    def put(self, bucket: str, key: str, body: IO[bytes]) -> None:
+        """Store a file."""
+        with _translated(ObjectVersion(bucket, key, "")):
+            self._client.upload_fileobj(body, bucket, key, Config=TransferConfig(use_threads=False))
+
+    def get(self, bucket: str, key: str) -> Iterator[bytes]:
+        """Yield the bytes of a small object, such as a rejects file.
+
+        Raises:
+            ObjectGone: there is no such object.
+        """
+        with _translated(ObjectVersion(bucket, key, "")):
+            body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
+            yield from body.iter_chunks(1 << 16)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Tell whether an object is there."""
+        try:
+            with _translated(ObjectVersion(bucket, key, "")):
+                self._client.head_object(Bucket=bucket, Key=key)
+        except ObjectGone:
+            return False
+        return True
+
+    def versions(self, bucket: str) -> Iterator[ObjectVersion]:
+        """Yield every version in a bucket; delete markers are no versions.
+
+        Raises:
+            ObjectGone: there is no such bucket.
+        """
+        with _translated(ObjectVersion(bucket, "", "")):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=bucket)
+            for page in pages:
+                for item in page.get("Versions", []):
+                    yield ObjectVersion(
+                        bucket, item["Key"], item["VersionId"], item.get("Size"), item.get("LastModified")
+                    )
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Yield the keys under a prefix."""
+        with _translated(ObjectVersion(bucket, prefix, "")):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                yield from (item["Key"] for item in page.get("Contents", []))
+
+    def ping(self) -> None:
+        """Raise ServerDown unless the store answers; any answer will do."""
+        try:
+            with _translated(ObjectVersion("ping", "", "")):
+                self._client.head_bucket(Bucket="ping")
+        except (ObjectGone, TransientError):
+            return
+
+    def _get(self, version: ObjectVersion, offset: int) -> dict[str, Any]:
+        wanted = f"bytes={offset}-{offset + self._range_bytes - 1}"
+        with _translated(version):
+            answer: dict[str, Any] = dict(
+                self._client.get_object(
+                    Bucket=version.bucket, Key=version.key, VersionId=version.version_id, Range=wanted
+                )
+            )
+            answer["Body"] = answer["Body"].read()
+            return answer
+
+
+def connect(url: str, access_key: str, secret_key: str, *, range_bytes: int) -> ObjectStore:
+    """Return the store at an address; nothing is sent yet."""
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=5,
+        read_timeout=_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        s3={"addressing_style": "path"},
+    )
+    client = boto3.client(
+        "s3",
+        endpoint_url=url,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name="us-east-1",
+        config=config,
+    )
+    return ObjectStore(client, range_bytes=range_bytes)
+
+
+class _EmptyObjectError(Exception):
+    """A ranged GET met an object without bytes."""
+
+
+@contextmanager
+def _translated(version: ObjectVersion) -> Iterator[None]:
+    """Turn boto3's errors into ours: gone, a server that is down, or a passing fault."""
+    where = f"{version.bucket}/{version.key}"
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        if code == _EMPTY:
+            raise _EmptyObjectError from error
+        if code in _STARTING:
+            raise ServerDown("the store is starting", server="minio") from error
+        if code in _GONE:
+            raise ObjectGone(f"{where!r} is not in the store ({code})") from error
+        raise TransientError(f"the store answered {code} for {where!r}", reason=code) from error
+    except (EndpointConnectionError, ConnectTimeoutError) as error:
+        raise ServerDown("the store cannot be reached", server="minio") from error
+    except (HTTPClientError, BotoCoreError, OSError) as error:
+        raise TransientError(
+            f"reading {where!r} broke off: {type(error).__name__}", reason="store_fault"
+        ) from error

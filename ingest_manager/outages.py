@@ -1,0 +1,60 @@
+"""Which servers are away: while one is, nothing is handed out; each is asked until it answers."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from ingest_manager.errors import IngestError, ServerName
+
+log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0)
+
+
+class Outages(threading.Thread):
+    """Probes the servers that were reported as lost."""
+
+    def __init__(self, probes: Mapping[ServerName, Callable[[], None]]) -> None:
+        super().__init__(name="outages", daemon=True)
+        self._probes = probes
+        self._lost: set[ServerName] = set()
+        self._reported = threading.Event()
+        self._over = threading.Event()
+
+    @property
+    def lost(self) -> frozenset[ServerName]:
+        """Return the servers that are away."""
+        return frozenset(self._lost)
+
+    def report(self, server: ServerName, error: str) -> None:
+        """Tell that a server cannot be reached."""
+        if server not in self._lost:
+            log.warning("a server is away, loading pauses", action="outage", server=server, error=error)
+            self._lost.add(server)
+        self._reported.set()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._over.set()
+        self._reported.set()
+
+    def run(self) -> None:
+        """Probe whatever is lost, with growing pauses."""
+        while not self._over.is_set():
+            self._reported.wait()
+            self._reported.clear()
+            failures = 0
+            while self._lost and not self._over.is_set():
+                self._over.wait(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)])
+                failures += 1
+                self._probe()
+
+    def _probe(self) -> None:
+        for server in self.lost:
+            try:
+                self._probes[server]()
+            except IngestError:
+                continue
+            self._lost.discard(server)
+            log.info("a server is back", action="outage", server=server)

@@ -1,0 +1,48 @@
+"""The ledger's tables, as CQL. Every statement can be repeated."""
+
+KEYSPACE = "ingest"
+
+_LOADS = """
+CREATE TABLE IF NOT EXISTS ingest.loads (
+    load_id uuid PRIMARY KEY,
+    customer text, bucket text, key text, version_id text,
+    status text, attempts int,
+    event_at timestamp, started_at timestamp, ended_at timestamp, placed_at timestamp,
+    claim uuid, worker text, lease_until timestamp, retry_at timestamp,
+    write_base bigint, write_high bigint,
+    size bigint, sha256 text, upload_id text, app text, app_version text,
+    reason text, message text, first_error text,
+    rows_read bigint, rows_written bigint, rows_rejected bigint, rows_dropped bigint, table_rows bigint
+) WITH comment = 'one row per object version; written by compare-and-set only'
+"""
+
+_LOADS_BY_DAY = """
+CREATE TABLE IF NOT EXISTS ingest.loads_by_day (
+    customer text, day date, event_at timestamp, load_id uuid,
+    PRIMARY KEY ((customer, day), event_at, load_id)
+) WITH CLUSTERING ORDER BY (event_at DESC, load_id ASC)
+  AND comment = 'finds a customer''s loads by time; written before and again with every claim'
+"""
+
+_LOADS_BY_UPLOAD = """
+CREATE TABLE IF NOT EXISTS ingest.loads_by_upload (
+    customer text, upload_id text, load_id uuid,
+    PRIMARY KEY ((customer, upload_id), load_id)
+) WITH comment = 'finds the loads of one upload'
+"""
+
+_UPLOAD_KEYS = """
+CREATE TABLE IF NOT EXISTS ingest.upload_keys (
+    customer text, upload_id text, key text, load_id uuid,
+    PRIMARY KEY ((customer, upload_id, key))
+) WITH comment = 'the first version under an upload and key; written by compare-and-set only'
+"""
+
+_UNUSABLE_MESSAGES = """
+CREATE TABLE IF NOT EXISTS ingest.unusable_messages (
+    day date, message_id uuid, received_at timestamp, queue text, reason text, body blob,
+    PRIMARY KEY (day, message_id)
+) WITH comment = 'bodies that are no event, kept for people'
+"""
+
+TABLES = (_LOADS, _LOADS_BY_DAY, _LOADS_BY_UPLOAD, _UPLOAD_KEYS, _UNUSABLE_MESSAGES)

@@ -1,0 +1,74 @@
+"""What a worker says of a delivery, and so what the dispatcher does with it before the ack."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from ingest_manager.errors import ServerName
+from ingest_manager.events import ObjectEvent
+from ingest_manager.loads import Load
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One delivery's event, handed to a worker.
+
+    `claim` is the claim that the worker shall take: the same again when a server was away, so that the
+    attempt is not counted twice; a new one after anything else. `retry_of` is the attempt whose retry
+    this is, where it is one.
+    """
+
+    customer: str
+    event: ObjectEvent
+    claim: UUID
+    retry_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outcome is stored and the object is where it belongs: ack."""
+
+    load: Load
+    is_new: bool = True  # False: an earlier delivery did the work
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another worker has it: come back after the shortest pause, uncounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOn:
+    """Another copy of the event is on its way: ack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """The outcome is stored, but the object cannot be moved yet: come back after the longest pause."""
+
+    load: Load
+    error: str
+    is_new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A passing fault: a copy goes to the retry queue of this attempt, then the ledger says `waiting`."""
+
+    load: Load
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLost:
+    """A whole server is away: keep the delivery until it is back; no attempt is counted."""
+
+    server: ServerName
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The worker stops: back to the queue, no attempt is counted."""
+
+
+Settlement = Settled | Busy | HandedOn | Unplaced | Retry | ServerLost | Returned

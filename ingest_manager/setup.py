@@ -1,0 +1,39 @@
+"""What must exist before the first event: the broker's topology, the ledger, each customer's tables."""
+
+import structlog
+
+from bucket_policies import grant_store
+from bucket_policies.customers import Customer
+from customer_ingestapps.registry import Registry
+from ingest_manager import broker, schema, tables
+from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def ensure_ledger(session: CassandraSession, settings: Settings) -> None:
+    """Create the ledger's keyspace and tables, and the grants' tables for the auth service."""
+    tables.declare_keyspace(session, schema.KEYSPACE, settings.replication)
+    for statement in (*schema.TABLES, *grant_store.SCHEMA):
+        session.execute(statement)
+    for table in grant_store.TABLES:
+        session.execute(f'GRANT SELECT ON {table} TO "{settings.granter_role}"')
+        session.execute(f'GRANT MODIFY ON {table} TO "{settings.granter_role}"')
+
+
+def ensure_topology(settings: Settings) -> None:
+    """Declare the exchanges, queues and bindings that exist whoever the customers are."""
+    with broker.open_channel(settings.amqp_url.get_secret_value()) as channel:
+        broker.declare(channel, settings.retry_pauses_seconds)
+
+
+def ensure_customer(
+    session: CassandraSession, registry: Registry, settings: Settings, customer: Customer
+) -> None:
+    """Create a customer's keyspace, tables and queue."""
+    tables.declare_keyspace(session, customer.keyspace, settings.replication)
+    for app in registry.apps(customer.id):
+        tables.declare_table(session, customer.keyspace, app.contract)
+    with broker.open_channel(settings.amqp_url.get_secret_value()) as channel:
+        broker.declare_customer(channel, customer.queue, customer.staging_bucket)

@@ -1,0 +1,181 @@
+"""The status service: a customer's own history and rejects, from the ledger. Reads only.
+
+Whoever shows a status token from the auth service sees that customer's loads and nobody else's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.base import RequestResponseEndpoint
+
+from bucket_policies import tokens
+from bucket_policies.errors import TokenError
+from ingest_manager.archive import archive_of, rejects_key
+from ingest_manager.errors import IngestError, ObjectGone
+from ingest_manager.history import LoadQuery, LoadView, find_loads
+from ingest_manager.ledger import Ledger
+from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.object_store import ObjectStore
+
+MOST_LOADS = 10_000
+_CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
+_router = APIRouter()
+
+
+class LoadsAnswer(BaseModel):
+    """The loads that matched, newest object first."""
+
+    loads: list[LoadView]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the service reads from, and the key that seals the tokens."""
+
+    ledger: Ledger
+    store: ObjectStore
+    token_key: bytes
+
+
+def create_app(sources: Sources) -> FastAPI:
+    """Build the service."""
+    app = FastAPI(title="status service", docs_url=None, redoc_url=None)
+    app.state.sources = sources
+    app.include_router(_router)
+    app.add_exception_handler(StarletteHTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(IngestError, _on_fault)
+    _measure(app)
+    return app
+
+
+def _sources(request: Request) -> Sources:
+    sources: Sources = request.app.state.sources
+    return sources
+
+
+FromSources = Annotated[Sources, Depends(_sources)]
+
+
+def _customer(
+    sources: FromSources,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+) -> str:
+    if shown is None:
+        raise HTTPException(401, "show a status token of the auth service as a bearer token")
+    try:
+        return tokens.verify(shown.credentials, sources.token_key, datetime.now(UTC))
+    except TokenError as error:
+        raise HTTPException(401, str(error)) from error
+
+
+OfCustomer = Annotated[str, Depends(_customer)]
+
+
+@_router.get("/loads")
+def list_loads(
+    sources: FromSources,
+    customer: OfCustomer,
+    upload: str | None = None,
+    key: str | None = None,
+    since: datetime | None = None,
+    status: LoadStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LOADS)] = 100,
+) -> LoadsAnswer:
+    """Return the customer's newest loads that match."""
+    query = LoadQuery(
+        customer=customer, upload_id=upload, key=key, status=status, since=_aware(since), limit=limit
+    )
+    return LoadsAnswer(loads=[LoadView.of(load) for load in find_loads(sources.ledger, query)])
+
+
+@_router.get("/loads/{load_id}")
+def show_load(sources: FromSources, load_id: UUID, customer: OfCustomer) -> LoadView:
+    """Return one load."""
+    return LoadView.of(_own_load(sources.ledger, load_id, customer))
+
+
+@_router.get("/loads/{load_id}/rejects", response_class=StreamingResponse)
+def show_rejects(sources: FromSources, load_id: UUID, customer: OfCustomer) -> StreamingResponse:
+    """Return the rejects file of one load."""
+    load = _own_load(sources.ledger, load_id, customer)
+    body = _opened(sources.store.get(archive_of(load), rejects_key(load)))
+    return StreamingResponse(body, media_type="text/csv")
+
+
+@_router.get("/healthz")
+def health(sources: FromSources) -> dict[str, str]:
+    """Answer ok as long as the ledger answers."""
+    sources.ledger.ping()
+    return {"status": "ok"}
+
+
+def _own_load(ledger: Ledger, load_id: UUID, customer: str) -> Load:
+    load = ledger.find(load_id)
+    if load is None or load.customer != customer:
+        raise HTTPException(404, f"there is no load {load_id}")
+    return load
+
+
+def _opened(body: Iterator[bytes]) -> Iterator[bytes]:
+    """Fetch the first bytes now, so that a missing object becomes a 404 and not a broken answer."""
+    try:
+        first = next(body, b"")
+    except ObjectGone as error:
+        raise HTTPException(404, "this load has no rejects, or they have expired") from error
+
+    def rest() -> Iterator[bytes]:
+        yield first
+        yield from body
+
+    return rest()
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def _measure(app: FastAPI) -> None:
+    registry = CollectorRegistry()
+    requests = Counter(
+        "status_requests", "Requests by the answer's status code.", ["code"], registry=registry
+    )
+
+    @app.middleware("http")
+    async def count(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        answer = await call_next(request)
+        requests.labels(answer.status_code).inc()
+        return answer
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+
+def _on_http(_: Request, error: Exception) -> JSONResponse:
+    status_code = getattr(error, "status_code", 500)
+    return _error(status_code, _CODES.get(status_code, "error"), str(getattr(error, "detail", "")))
+
+
+def _on_invalid(_: Request, error: Exception) -> JSONResponse:
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
+    return _error(422, _CODES[422], f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")
+
+
+def _on_fault(_: Request, __: Exception) -> JSONResponse:
+    return _error(503, "unavailable", "the ledger or the store cannot be reached, try again shortly")
+
+
+def _error(status_code: int, code: str, message: str) -> JSONResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if status_code == 401 else None
+    return JSONResponse({"error": code, "message": message}, status_code, headers=headers)

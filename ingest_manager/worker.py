@@ -1,0 +1,135 @@
+"""A worker process: takes assignments from its pipe, loads, answers with settlements.
+
+It has its own session and store. Whatever happens in a load becomes a settlement here; a worker that
+dies says nothing, and its pipe tells the dispatcher so.
+"""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import structlog
+from tenacity import retry, retry_if_exception_type, wait_exponential
+
+from bucket_policies.customers import CustomerDirectory
+from bucket_policies.grant_store import GrantStore
+from customer_ingestapps.registry import Registry
+from ingest_manager import cassandra_session, logs, object_store
+from ingest_manager.archive import Archive
+from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.errors import LeaseLost, ServerDown, TransientError
+from ingest_manager.ledger import Ledger
+from ingest_manager.loading import Loading
+from ingest_manager.row_writer import RowWriter
+from ingest_manager.settings import Settings
+from ingest_manager.settlements import Assignment, Busy, ServerLost, Settlement
+
+log = structlog.get_logger(__name__)
+
+Effect = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What a worker process is started with."""
+
+    settings: Settings
+    pipe: Connection
+    stop: Event
+    on_effect: Effect | None = None  # picklable; told after each effect on the outside
+
+
+def worker_name(pid: int) -> str:
+    """Return the name by which the ledger knows a worker process of this machine."""
+    return f"{socket.gethostname()}/{pid}"
+
+
+def main(context: WorkerContext) -> None:
+    """Serve assignments until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the manager decides when its workers stop
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    logs.configure()
+    settings = context.settings
+    customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
+    loading = _loading(context, connect_patiently(settings))
+    while True:
+        try:
+            assignment: Assignment = context.pipe.recv()
+        except EOFError:
+            return
+        context.pipe.send(_settle(loading, assignment, customers))
+
+
+def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirectory) -> Settlement:
+    structlog.contextvars.bind_contextvars(
+        load_id=str(assignment.event.load_id), customer=assignment.customer
+    )
+    try:
+        customer = customers.current().get(assignment.customer)
+        if customer is None:
+            return Busy()  # its document has just gone; the dispatcher will see that too
+        return loading.load(assignment, customer)
+    except ServerDown as error:
+        return ServerLost(error.server, str(error))
+    except (LeaseLost, TransientError) as error:  # of the ledger itself, before or after the load
+        log.warning("a load is left to its next delivery", action="load", error=str(error))
+        return Busy()
+    except Exception as error:
+        log.exception("a load ended in an internal error", action="load")
+        name = worker_name(os.getpid())
+        loading.ledger.release(assignment.event.load_id, name, f"internal error: {error!r}")
+        return Busy()
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+
+@retry(retry=retry_if_exception_type(ServerDown), wait=wait_exponential(0.5, max=5))
+def connect_patiently(settings: Settings) -> CassandraSession:
+    """Connect to Cassandra, however long it takes."""
+    return cassandra_session.connect(settings)
+
+
+def connect_store(settings: Settings) -> object_store.ObjectStore:
+    """Return the manager's object store."""
+    return object_store.connect(
+        settings.s3_url,
+        settings.s3_access_key,
+        settings.s3_secret_key.get_secret_value(),
+        range_bytes=settings.range_bytes,
+    )
+
+
+def connect_ledger(settings: Settings, session: CassandraSession) -> Ledger:
+    """Return the ledger, seen by this process."""
+    return Ledger(session, lease=timedelta(seconds=settings.lease_seconds), worker=worker_name(os.getpid()))
+
+
+def _loading(context: WorkerContext, session: CassandraSession) -> Loading:
+    settings = context.settings
+    on_effect = context.on_effect or (lambda _: None)
+    return Loading(
+        ledger=connect_ledger(settings, session),
+        archive=Archive(connect_store(settings), on_effect),
+        registry=Registry(settings.customer_ingestapps_dir),
+        writer=RowWriter(session),
+        grants=GrantStore(session),
+        attempts=settings.attempts,
+        renew_seconds=settings.lease_renew_seconds,
+        should_stop=context.stop.is_set,
+        on_effect=on_effect,
+    )
+
+
+def _die_with_parent() -> None:
+    parent: Any = parent_process()
+    connection.wait([parent.sentinel])
+    os._exit(1)
