@@ -79,10 +79,10 @@ def declare_table(session: CassandraSession, keyspace: str, contract: AppContrac
         PermanentError: the table has another key or a column of another type; nothing was changed.
     """
     declared = declared_table(contract)
-    session.execute(create_statement(keyspace, declared))
     present = find_table(session, keyspace, declared.name)
     if present is None:
-        raise _mismatch(keyspace, declared.name, "was dropped while it was being made")
+        session.execute(create_statement(keyspace, declared))
+        return
     _refuse_other_shape(keyspace, present, declared)
     for name in _new_columns(present, declared):
         column = f"{quoted(name)} {declared.columns[name]}"
