@@ -1,0 +1,1 @@
+"""The customer's command: from a folder on disk to accepted objects, and what became of their rows."""

@@ -1,0 +1,143 @@
+"""The two services that a customer talks to, as functions: the auth service and the status service.
+
+Every answer is checked against a model; every fault of a call leaves as one of this package's errors. Only a
+request that no server has begun to carry out is sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from bucket_policies.api import CurrentConstraints, ErrorAnswer, OfferedFile, UploadAnswer, UploadRequest
+from bucket_policies.constraints import escaped
+from fetchdata.errors import AnswerError, BusyError, LoginError, UnreachableError
+
+TIMEOUT = httpx.Timeout(30, connect=10)
+Answer = TypeVar("Answer", bound=BaseModel)
+OUTCOMES = frozenset({"loaded", "partly_loaded", "rejected", "failed", "duplicate", "gone"})
+
+
+class Load(BaseModel):
+    """What the status service tells about one object version."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    load_id: str
+    key: str
+    upload_id: str | None = None
+    status: str
+    message: str | None = None
+    rows_read: int | None = None
+    rows_written: int | None = None
+    rows_rejected: int | None = None
+    event_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its status is an outcome."""
+        return self.status in OUTCOMES
+
+
+class Loads(BaseModel):
+    """`GET /loads`."""
+
+    loads: tuple[Load, ...]
+
+
+class AuthService:
+    """Who checks the login, tells the constraints and grants uploads."""
+
+    def __init__(
+        self, address: str, user: str, password: SecretStr, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        login = httpx.BasicAuth(user, password.get_secret_value())
+        self._client = httpx.Client(base_url=address, auth=login, transport=transport, timeout=TIMEOUT)
+
+    def constraints(self) -> CurrentConstraints:
+        """Log in, and get what this customer may upload and where its loads are told."""
+        return _ask(self._client, self._client.build_request("GET", "/constraints"), CurrentConstraints)
+
+    def offer(self, files: Sequence[OfferedFile]) -> UploadAnswer:
+        """Send a manifest; each file is granted or refused, in the same order."""
+        body = UploadRequest(files=tuple(files)).model_dump(mode="json")
+        request = self._client.build_request("POST", "/uploads", json=body)
+        answer = _ask(self._client, request, UploadAnswer)
+        if [file.name for file in answer.files] != [file.name for file in files]:
+            raise AnswerError(f"{origin(request.url)} did not answer for every file in order")
+        return answer
+
+
+class StatusService:
+    """Who tells what became of objects; where it is and a token for it come from the auth service."""
+
+    def __init__(self, auth: AuthService, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._auth = auth
+        self._client = httpx.Client(transport=transport, timeout=TIMEOUT)
+        self._access: CurrentConstraints | None = None
+
+    def loads(self, **query: str | int) -> tuple[Load, ...]:
+        """List the customer's loads by `upload`, `key`, `since`, `status`, at most `limit`."""
+        if self._access:
+            with suppress(LoginError):  # the token has expired: get another
+                return self._loads(self._access, query)
+        self._access = self._auth.constraints()
+        return self._loads(self._access, query)
+
+    def _loads(self, access: CurrentConstraints, query: Mapping[str, str | int]) -> tuple[Load, ...]:
+        url = f"{access.status_url.rstrip('/')}/loads"
+        headers = {"Authorization": f"Bearer {access.status_token}"}
+        return _ask(
+            self._client, self._client.build_request("GET", url, params=query, headers=headers), Loads
+        ).loads
+
+
+def origin(url: httpx.URL) -> str:
+    """Give a URL's server alone, fit to be shown: a presigned URL's query is a secret."""
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
+@retry(
+    retry=retry_if_exception_type(BusyError),
+    stop=stop_after_attempt(3),
+    wait=wait_exponential(multiplier=0.25),
+    reraise=True,
+)
+def _ask(client: httpx.Client, request: httpx.Request, answer: type[Answer]) -> Answer:
+    response, server = _send(client, request), origin(request.url)
+    if response.status_code in {401, 403}:
+        raise LoginError(f"{server} refuses the login: {_message(response)}")
+    if response.status_code in {429, 502, 503, 504}:
+        raise BusyError(f"{server} cannot answer now, try again later: {_message(response)}")
+    if not response.is_success:
+        raise AnswerError(f"{server} answered {response.status_code}: {_message(response)}")
+    try:
+        return answer.model_validate_json(response.content)
+    except ValidationError as error:
+        raise AnswerError(f"{server} gave an answer that is not ours; is the address right?") from error
+
+
+def _send(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    server, advice = origin(request.url), "check the address and the network, then try again"
+    try:
+        return client.send(request)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise BusyError(f"cannot reach {server}: {cause(error)}; {advice}") from error
+    except httpx.RequestError as error:
+        raise UnreachableError(f"{server} does not answer: {cause(error)}; {advice}") from error
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return escaped(ErrorAnswer.model_validate_json(response.content).message)
+    except ValidationError:
+        return response.reason_phrase or "no reason given"
+
+
+def cause(error: httpx.RequestError) -> str:
+    """Give what went wrong on the way, in one line."""
+    return escaped(str(error)) or type(error).__name__
