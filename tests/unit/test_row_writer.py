@@ -81,6 +81,14 @@ def test_rows_go_in_batches_of_at_most_200_with_one_timestamp():
     assert {batch.write_timestamp_us for batch in server.sent} == {1_700_000_000_000_001}
 
 
+def test_rows_of_one_partition_stand_side_by_side():
+    server = Server()
+    writer = writer_to(server)
+    writer.write([(b"b", b"1"), (b"a", b"2"), (b"b", b"3"), (b"a", b"4")], 1)
+    writer.flush()
+    assert server.rows_by_batch == [[(b"a", b"2"), (b"a", b"4"), (b"b", b"1"), (b"b", b"3")]]
+
+
 def test_no_rows_are_no_batch():
     server = Server()
     writer = writer_to(server)
