@@ -107,7 +107,9 @@ class Loading:
         if isinstance(app, FileRejected):
             return Accounts().refusal(app)
         files = app.contract.files
-        with RejectsFile(delimiter=files.delimiter, encoding=files.encoding) as rejects:
+        with RejectsFile(
+            delimiter=files.delimiter, quote=files.quote, encoding=files.encoding
+        ) as rejects:
             outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
             self.on_effect("rows")
             if rejects.count:

@@ -19,10 +19,11 @@ _IN_MEMORY_BYTES = 1 << 20
 class RejectsFile:
     """Collects rejects, on disk beyond a megabyte. Use as a context manager."""
 
-    def __init__(self, *, delimiter: str, encoding: str) -> None:
+    def __init__(self, *, delimiter: str, quote: str, encoding: str) -> None:
         # the file owns the buffer: closing it is this class's __exit__
         self._buffer: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115
         self._delimiter = delimiter
+        self._quote = quote
         # one encoder for the whole file: a byte order mark belongs only at its start
         self._encoder = codecs.getincrementalencoder(encoding)(errors="backslashreplace")
         self._width: int | None = None
@@ -39,7 +40,7 @@ class RejectsFile:
         if not rejects:
             return
         text = io.StringIO(newline="")
-        writer = csv.writer(text, delimiter=self._delimiter, lineterminator="\n")
+        writer = csv.writer(text, delimiter=self._delimiter, quotechar=self._quote, lineterminator="\n")
         if self._width is None:
             self._width = len(header)
             writer.writerow((*header, *ADDED_COLUMNS))

@@ -1,0 +1,264 @@
+"""A platform of its own for a test: documents and apps in a folder, our commands as subprocesses.
+
+The servers are shared by the whole run; customers, buckets, queues and keyspaces are the test's own.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import RoundRobinPolicy
+from cassandra.query import dict_factory
+
+BIN = Path(sys.executable).parent
+T = TypeVar("T")
+
+PEOPLE_APP = """
+[files]
+keys = ["**.csv", "**.csv.gz"]
+format = "csv"
+[table]
+name = "people"
+partition_key = ["id"]
+[columns]
+id = "int"
+name = "text"
+note = "text"
+"""
+
+
+def eventually(check: Callable[[], T], *, within: float = 60, what: str = "it") -> T:
+    """Return the first true answer of a check; fail when none comes in time."""
+    deadline = time.monotonic() + within
+    while not (answer := check()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {within} s")
+        time.sleep(0.05)
+    return answer
+
+
+class Platform:
+    """Customers and processes of one test."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.policies = folder / "policies"
+        self.apps = folder / "apps"
+        (self.policies / "customers").mkdir(parents=True)
+        (self.policies / "users.json").write_text("{}")
+        self.apps.mkdir()
+        self.environment = {
+            **environment,
+            "BUCKET_POLICIES_DIR": str(self.policies),
+            "CUSTOMER_INGESTAPPS_DIR": str(self.apps),
+            "INGEST_MANAGER_WORKERS": "2",
+            "INGEST_MANAGER_LEASE_SECONDS": "5",
+            "INGEST_MANAGER_LEASE_RENEW_SECONDS": "1",
+            "INGEST_MANAGER_RECONCILE_SECONDS": "600",
+            "INGEST_MANAGER_DOCUMENTS_SECONDS": "1",
+        }
+        self._running: list[subprocess.Popen[bytes]] = []
+        self.session = self._connect()
+        self.s3 = boto3.client(
+            "s3",
+            endpoint_url=environment["BUCKET_POLICIES_S3_URL"],
+            aws_access_key_id=environment["BUCKET_POLICIES_ADMIN_ACCESS_KEY"],
+            aws_secret_access_key=environment["BUCKET_POLICIES_ADMIN_SECRET_KEY"],
+            region_name="us-east-1",
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+        )
+
+    def _connect(self) -> Session:
+        profile = ExecutionProfile(RoundRobinPolicy(), row_factory=dict_factory, request_timeout=30)
+        self._cluster = Cluster(
+            self.environment["INGEST_MANAGER_CASSANDRA_HOSTS"].split(","),
+            port=int(self.environment["INGEST_MANAGER_CASSANDRA_PORT"]),
+            auth_provider=PlainTextAuthProvider(
+                self.environment["CASSANDRA_ADMIN_USER"], self.environment["CASSANDRA_ADMIN_PASSWORD"]
+            ),
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            protocol_version=5,
+        )
+        return self._cluster.connect()
+
+    def close(self) -> None:
+        """End every process of the test, and show their logs if the test failed."""
+        for process in self._running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self._cluster.shutdown()
+
+    # customers
+
+    def add_customer(
+        self, *, apps: Mapping[str, str] | None = None, prefix: str = "acme", **constraints: Any
+    ) -> str:
+        """Write a customer's document and apps; return the new id."""
+        customer = f"{prefix}-{uuid.uuid4().hex[:8]}"
+        self.write_constraints(customer, **constraints)
+        for name, contract in ({"people": PEOPLE_APP} if apps is None else apps).items():
+            folder = self.apps / customer / name
+            folder.mkdir(parents=True)
+            (folder / "app.toml").write_text(contract)
+        return customer
+
+    def write_constraints(self, customer: str, **constraints: Any) -> None:
+        """Write a customer's constraints document."""
+        document = {"formats": [".csv", ".csv.gz"], "number_files": 500, "data_sizes": 102_400} | constraints
+        (self.policies / "customers" / f"{customer}.json").write_text(json.dumps(document))
+
+    def apply(self) -> None:
+        """Run `bucket-policies apply` and `ingest-manager setup`."""
+        self.command("bucket-policies", "apply")
+        self.command("ingest-manager", "setup")
+
+    def put(self, customer: str, key: str, body: bytes, **arguments: Any) -> str:
+        """Put an object as root, past all policies; return its version id."""
+        answer = self.s3.put_object(Bucket=f"staging-{customer}", Key=key, Body=body, **arguments)
+        return str(answer["VersionId"])
+
+    # processes
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        """Run one of our commands to its end; return its standard output."""
+        done = subprocess.run(
+            [BIN / arguments[0], *arguments[1:]],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+    def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a long-running command; its log goes to the test's folder."""
+        name = f"{Path(arguments[0]).name}-{len(self._running)}.log"
+        with (self.folder / name).open("wb") as log:
+            process = subprocess.Popen(
+                arguments,
+                env=self.environment | environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._running.append(process)
+        return process
+
+    def start_manager(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `ingest-manager run`."""
+        return self.start(BIN / "ingest-manager", "run", **environment)
+
+    @contextmanager
+    def manager(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a manager for the length of the context; it must stop cleanly at the end."""
+        process = self.start_manager(**environment)
+        yield process
+        assert stop(process) == 0
+
+    # what became of it
+
+    def history(self, customer: str) -> list[dict[str, Any]]:
+        """Return the customer's loads as `ingest-manager history --json` shows them, oldest first."""
+        lines = self.command(
+            "ingest-manager", "history", "--customer", customer, "--limit", "10000", "--json"
+        )
+        return [json.loads(line) for line in lines.splitlines()][::-1]
+
+    def ledger(self, customer: str) -> list[dict[str, Any]]:
+        """Return the customer's ledger rows themselves."""
+        rows = self.session.execute("SELECT * FROM ingest.loads")
+        return sorted((row for row in rows if row["customer"] == customer), key=lambda row: row["write_base"])
+
+    def settled(self, customer: str, count: int, *, within: float = 60) -> list[dict[str, Any]]:
+        """Wait until so many loads have ended and are placed; return the ledger's rows."""
+
+        def placed() -> list[dict[str, Any]]:
+            rows = self.ledger(customer) if self._has_ledger() else []
+            return rows if len(rows) >= count and all(row["placed_at"] for row in rows) else []
+
+        return eventually(placed, within=within, what=f"{count} loads of {customer}")
+
+    def rows(self, customer: str, columns: str = "*", table: str = "people") -> list[dict[str, Any]]:
+        """Return a table's rows."""
+        return list(self.session.execute(f'SELECT {columns} FROM "{keyspace(customer)}".{table}'))
+
+    def staged(self, customer: str) -> list[tuple[str, str]]:
+        """Return (key, version id) of everything in the staging bucket, delete markers too."""
+        answer = self.s3.list_object_versions(Bucket=f"staging-{customer}")
+        entries = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+        return [(entry["Key"], entry["VersionId"]) for entry in entries]
+
+    def archived(self, customer: str) -> list[str]:
+        """Return the keys in the archive."""
+        answer = self.s3.list_objects_v2(Bucket=f"archive-{customer}")
+        return [entry["Key"] for entry in answer.get("Contents", [])]
+
+    def verify(self, customer: str) -> None:
+        """Assert that `ingest-manager verify` finds no difference."""
+        report = json.loads(self.command("ingest-manager", "verify", "--customer", customer, "--json"))
+        assert report["differences"] == []
+
+    def _has_ledger(self) -> bool:
+        cql = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ingest'"
+        return any(row["table_name"] == "loads" for row in self.session.execute(cql))
+
+
+def keyspace(customer: str) -> str:
+    """Return a customer's keyspace."""
+    return customer.replace("-", "_")
+
+
+def stop(process: subprocess.Popen[bytes], *, within: float = 60) -> int:
+    """Send SIGTERM and return the exit code."""
+    process.send_signal(signal.SIGTERM)
+    return process.wait(within)
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a manager; its workers die with it."""
+    process.kill()
+    process.wait()
+
+
+def children_of(pid: int) -> Sequence[int]:
+    """Return the pids of a process's children, oldest first."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def is_worker(pid: int) -> bool:
+    """Tell whether a child is a worker and not multiprocessing's resource tracker."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"spawn_main" in command
+
+
+def csv_of(rows: Sequence[Sequence[object]], header: str = "id,name,note") -> bytes:
+    """Return a CSV file."""
+    return "".join([header + "\n", *(",".join(map(str, row)) + "\n" for row in rows)]).encode()
+
+
+def pid_exists(pid: int) -> bool:
+    """Tell whether a process is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""The broker as a test looks at it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+
+from support.platform import Platform, eventually
+
+
+@contextmanager
+def channel(platform: Platform) -> Iterator[BlockingChannel]:
+    """Open a channel with the manager's own rights."""
+    connection = pika.BlockingConnection(pika.URLParameters(platform.environment["INGEST_MANAGER_AMQP_URL"]))
+    try:
+        yield connection.channel()
+    finally:
+        connection.close()
+
+
+def waiting(platform: Platform, queue: str) -> int:
+    """Return how many messages of a queue wait for delivery."""
+    with channel(platform) as opened:
+        return int(opened.queue_declare(queue, passive=True).method.message_count)
+
+
+def messages(platform: Platform, queue: str) -> list[bytes]:
+    """Take every message out of a queue and return the bodies."""
+    bodies = []
+    with channel(platform) as opened:
+        while (got := opened.basic_get(queue, auto_ack=True))[0] is not None:
+            bodies.append(got[2])
+    return bodies
+
+
+def discard_events(platform: Platform, customer: str, count: int) -> None:
+    """Take a customer's events away until so many have come: both copies of each object's event."""
+    seen: list[bytes] = []
+
+    def all_came() -> bool:
+        seen.extend(messages(platform, f"ingest.{customer}"))
+        return len(seen) >= count
+
+    eventually(all_came, what=f"{count} events of {customer}")
+
+
+def publish(platform: Platform, customer: str, body: bytes) -> None:
+    """Publish a message as MinIO publishes the events of a customer's bucket."""
+    properties = pika.BasicProperties(headers={"minio-bucket": f"staging-{customer}"}, delivery_mode=2)
+    with channel(platform) as opened:
+        opened.confirm_delivery()
+        opened.basic_publish("bucket-events", "objects", body, properties)

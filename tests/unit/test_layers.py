@@ -1,0 +1,78 @@
+"""Dependencies go one way: read from the imports themselves."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = {
+    "fetchdata",
+    "bucket_policies",
+    "customer_ingestapps",
+    "ingest_manager",
+    "servers",
+    "demo",
+    "benchmarks",
+}
+ALLOWED = {
+    "customer_ingestapps": set(),
+    "bucket_policies": set(),
+    "fetchdata": {"bucket_policies.constraints", "bucket_policies.api"},
+    "ingest_manager": {
+        "bucket_policies.constraints", "bucket_policies.customers", "bucket_policies.errors",
+        "bucket_policies.grant_store", "bucket_policies.tokens", "customer_ingestapps",
+    },
+}  # fmt: skip
+ONE_IMPORTER = {
+    ("bucket_policies", "boto3"): "store", ("bucket_policies", "minio"): "store",
+    ("bucket_policies", "cassandra"): "grant_store",
+    ("ingest_manager", "boto3"): "object_store", ("ingest_manager", "pika"): "broker",
+    ("ingest_manager", "cassandra"): "cassandra_session",
+}  # fmt: skip
+SERVER_ONLY = {
+    "boto3",
+    "minio",
+    "pika",
+    "cassandra",
+    "fastapi",
+    "polars",
+    "numpy",
+    "pyarrow",
+    "structlog",
+    "argon2",
+}
+
+
+def imports(package: str) -> Iterator[tuple[str, str]]:
+    """Yield (module's name, imported name) of a package."""
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((path.stem, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield from ((path.stem, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_package_imports_only_what_lies_below_it(package: str) -> None:
+    foreign = {name for _, name in imports(package) if name.partition(".")[0] in OURS - {package}}
+    allowed = ALLOWED[package]
+    assert {name for name in foreign if not any(f"{name}.".startswith(f"{top}.") for top in allowed)} == set()
+
+
+@pytest.mark.parametrize(("package", "driver"), ONE_IMPORTER)
+def test_driver_has_one_importer(package: str, driver: str) -> None:
+    importers = {module for module, name in imports(package) if name.partition(".")[0] == driver}
+    assert importers == {ONE_IMPORTER[package, driver]}
+
+
+def test_fetchdata_needs_no_server_library() -> None:
+    used = {name.partition(".")[0] for _, name in imports("fetchdata")}
+    light = {
+        name.partition(".")[0]
+        for module, name in imports("bucket_policies")
+        if module in ("constraints", "api")
+    }
+    assert (used | light) & SERVER_ONLY == set()
