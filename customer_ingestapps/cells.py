@@ -1,0 +1,27 @@
+"""Cells: a typed frame as rows of native-protocol bytes (v4 and v5), ready to be bound in the table's column order."""
+
+import polars as pl
+
+from customer_ingestapps.codecs import CODECS
+from customer_ingestapps.contract import AppContract
+
+READER_VERSION = 1
+"""Changes when the same bytes and contract could give other chunk borders or values."""
+
+Cell = bytes | object
+
+
+def encode_rows(contract: AppContract, frame: pl.DataFrame, missing: object) -> list[tuple[Cell, ...]]:
+    """Give the frame's rows, with `missing` where there is no value and None where that is to be stored as null."""
+    columns = [_column(contract, name, frame, missing) for name in contract.columns]
+    return list(zip(*columns, strict=True))
+
+
+def _column(contract: AppContract, name: str, frame: pl.DataFrame, missing: object) -> list[Cell]:
+    if name not in frame.columns:  # the file lacks it
+        return [missing] * frame.height
+    column = contract.columns[name]
+    cells: list[Cell] = list(CODECS[column.type].encode(frame[name]))
+    if column.empty == "unset" and frame[name].null_count():
+        return [missing if cell is None else cell for cell in cells]
+    return cells

@@ -1,0 +1,31 @@
+"""Folding: the rows of one chunk with the same primary key become one, as if they had been written in line order.
+
+Without it they would carry equal write timestamps, and Cassandra would choose the larger value of each cell.
+"""
+
+import polars as pl
+
+from customer_ingestapps.contract import AppContract
+
+
+def fold_rows(contract: AppContract, frame: pl.DataFrame) -> pl.DataFrame:
+    """Give one row per primary key: of every column the last value, or the last cell where no value means null."""
+    key = pl.DataFrame(
+        {f"key {place}": _identity(frame[name]) for place, name in enumerate(contract.table.key)}
+    )
+    if not key.is_duplicated().any():
+        return frame
+    group = key.select(pl.struct(pl.all()).rank("dense")).to_series()
+    kept = [
+        pl.col(name).last() if contract.columns[name].empty == "null" else pl.col(name).drop_nulls().last()
+        for name in frame.columns
+    ]
+    return frame.group_by(group, maintain_order=True).agg(kept).select(frame.columns)
+
+
+def _identity(values: pl.Series) -> pl.Series:
+    """Give what Cassandra tells keys apart by: of floats the bits, as 0.0 and -0.0 are two keys."""
+    if values.dtype.is_float():
+        numbers = values.to_numpy()
+        return pl.Series(numbers.view(f"i{numbers.itemsize}"))
+    return values

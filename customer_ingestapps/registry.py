@@ -1,0 +1,146 @@
+"""The ingest apps of a folder: `<customer>/app.toml`, or `<customer>/<app>/app.toml` for each of several.
+
+Read again when a file changes. A customer's apps that break a rule are refused as a whole, and the last good ones
+stay in force, so that a slip of the admin rejects nobody's file.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+from types import MappingProxyType
+
+from customer_ingestapps import globs
+from customer_ingestapps.contract import AppContract, load_contract
+from customer_ingestapps.errors import ContractError, FileRejected
+from customer_ingestapps.reasons import Reason
+
+DECLARATION = "app.toml"
+
+
+@dataclass(frozen=True)
+class IngestApp:
+    """One app as it was when it was read; `version` covers every file of its folder."""
+
+    customer: str
+    name: str
+    version: str
+    folder: Path
+    contract: AppContract
+
+    def takes(self, key: str) -> bool:
+        """Ask whether the app takes an object of this key."""
+        return any(globs.matches(glob, key) for glob in self.contract.files.keys)
+
+
+_Stamps = Mapping[Path, tuple[int, int, int]]  # inode, mtime in ns and size: any of them changes with an edit
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    stamps: _Stamps | None = None
+    apps: tuple[IngestApp, ...] | None = None  # None: there never were good ones
+    problem: str | None = None
+
+
+class Registry:
+    """Every customer's apps, as the folder has them now; cheap to ask for every file, from any thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._snapshots: dict[str, _Snapshot] = {}
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What had to be refused so far: by customer."""
+        found = {name: snapshot.problem for name, snapshot in self._snapshots.items() if snapshot.problem}
+        return MappingProxyType(found)
+
+    def apps(self, customer: str) -> tuple[IngestApp, ...]:
+        """Give a customer's apps by name; none for a customer without a folder.
+
+        Raises:
+            ContractError: they are refused, and this process has never seen good ones.
+        """
+        before = self._snapshots.get(customer, _Snapshot())
+        stamps = _stamps(self._root / customer)
+        if stamps != before.stamps:
+            try:
+                now = _Snapshot(stamps, read_apps(self._root / customer))
+            except ContractError as error:
+                now = _Snapshot(stamps, before.apps, str(error))
+            before = self._snapshots[customer] = now
+        if before.apps is None:
+            raise ContractError(before.problem)
+        return before.apps
+
+    def pick(self, customer: str, key: str) -> IngestApp:
+        """Give the app that takes an object.
+
+        Raises:
+            FileRejected: no app takes it.
+            ContractError: see `apps`.
+        """
+        apps = self.apps(customer)
+        for app in apps:  # at most one takes it: apps of one customer never overlap
+            if app.takes(key):
+                return app
+        taken = ", ".join(glob for app in apps for glob in app.contract.files.keys)
+        raise FileRejected(
+            Reason.NO_APP, f"no ingest app takes {key!r}; names that are taken: {taken or 'none'}"
+        )
+
+
+def read_apps(folder: Path) -> tuple[IngestApp, ...]:
+    """Read the apps of one customer's folder.
+
+    Raises:
+        ContractError: an app breaks the contract, or two of them want the same key or table.
+    """
+    own, others = folder / DECLARATION, sorted(folder.glob(f"*/{DECLARATION}"))
+    if own.exists() and others:
+        raise ContractError(
+            f"{own}: stands beside {others[0]}; allowed is one app, or one folder for each of several"
+        )
+    declarations = [own] if own.exists() else others
+    apps = tuple(_read_app(folder.name, declaration) for declaration in declarations)
+    for one, other in combinations(apps, 2):
+        _check_apart(one, other)
+    return apps
+
+
+def _read_app(customer: str, declaration: Path) -> IngestApp:
+    folder = declaration.parent
+    return IngestApp(customer, folder.name, _version(folder), folder, load_contract(declaration))
+
+
+def _check_apart(one: IngestApp, other: IngestApp) -> None:
+    both = f"{one.folder / DECLARATION} and {other.folder / DECLARATION}"
+    for left, right in product(one.contract.files.keys, other.contract.files.keys):
+        if globs.overlap(left, right):
+            raise ContractError(
+                f"{both}: files.keys {left!r} and {right!r} can take the same key; only one app may"
+            )
+    if one.contract.table.name == other.contract.table.name:
+        raise ContractError(
+            f"{both}: table.name = {one.contract.table.name!r}: only one app may fill a table"
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return sorted(path for path in found if path.is_file())
+
+
+def _stamps(folder: Path) -> _Stamps:
+    stats = ((path, path.stat()) for path in _files(folder))
+    return {path: (stat.st_ino, stat.st_mtime_ns, stat.st_size) for path, stat in stats}
+
+
+def _version(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:12]
