@@ -4,13 +4,10 @@
 """
 
 from datetime import datetime
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bucket_policies.constraints import Constraints, Violation
-
-MOST_FILES = 10_000  # in one call, whatever number_files says: the answer stays a few MB
 
 
 class OfferedFile(BaseModel):
@@ -28,7 +25,7 @@ class UploadRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    files: Annotated[tuple[OfferedFile, ...], Field(min_length=1, max_length=MOST_FILES)]
+    files: tuple[OfferedFile, ...] = Field(min_length=1)
 
 
 class GrantedFile(BaseModel):

@@ -4,6 +4,8 @@ PolicyError
 ├── DocumentError      a document breaks the rules; says key, value and what is allowed
 ├── SettingsError      a setting is missing or unusable
 ├── TokenError         a status token is malformed, forged or expired
+├── LoginError         a login is wrong, or its password a published one
+├── TooManyAttemptsError   too many bad logins within a minute
 ├── StoreError         MinIO answered and refused
 ├── GrantError         Cassandra answered and refused, or a customer's grants stayed contended
 └── UnreachableError   MinIO or Cassandra does not answer; trying later may help
@@ -24,6 +26,18 @@ class SettingsError(PolicyError):
 
 class TokenError(PolicyError):
     """A status token is malformed, forged or expired."""
+
+
+class LoginError(PolicyError):
+    """A login is wrong, or its password a published one."""
+
+
+class TooManyAttemptsError(PolicyError):
+    """Too many bad logins came within a minute."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many logins have failed, try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreError(PolicyError):

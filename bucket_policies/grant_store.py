@@ -30,6 +30,7 @@ SCHEMA = (
         PRIMARY KEY (customer, upload_id)
     ) WITH gc_grace_seconds = 60""",
 )
+TABLES = ("ingest.grants",)  # where the auth service's role may SELECT and MODIFY
 
 _READ = "SELECT last_upload, upload_id, sizes FROM ingest.grants WHERE customer = ?"
 _RESERVE = (
@@ -83,6 +84,10 @@ class GrantStore:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def ping(self) -> None:
+        """Read anything, to see that it can be done."""
+        self._session.execute(_READ, ("nobody",))
 
     def used(self, customer: str) -> int:
         """Add up the bytes that are promised to a customer."""
@@ -143,7 +148,7 @@ class CassandraSession:
             UnreachableError: no answer; whether the statement took effect is not known.
             GrantError: Cassandra refused it.
         """
-        with self._driver_errors():
+        with driver_errors():
             session = self._connected()
             if statement not in self._prepared:
                 self._prepared[statement] = session.prepare(statement)
@@ -158,7 +163,7 @@ class CassandraSession:
         with self._lock:
             if self._session is None:
                 if time.monotonic() < self._reconnect_at:  # a queue of callers does not wait in turn
-                    raise UnreachableError(self._name, "connection failed a moment ago")
+                    raise UnreachableError("Cassandra", "connecting failed a moment ago")
                 self._reconnect_at = time.monotonic() + _RECONNECT_SECONDS
                 self._connect()
             return self._session
@@ -186,18 +191,16 @@ class CassandraSession:
             if self._session is None:
                 attempt.shutdown()
 
-    @property
-    def _name(self) -> str:
-        return f"Cassandra at {','.join(self._settings.cassandra_hosts)}:{self._settings.cassandra_port}"
 
-    @contextmanager
-    def _driver_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except REFUSALS as error:
-            raise GrantError(f"{self._name} refused: {_one_line(error)}") from error
-        except NO_ANSWERS as error:
-            raise UnreachableError(self._name, _one_line(error)) from error
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Turn what the driver raises into GrantError or UnreachableError."""
+    try:
+        yield
+    except REFUSALS as error:
+        raise GrantError(f"Cassandra refused: {_one_line(error)}") from error
+    except NO_ANSWERS as error:
+        raise UnreachableError("Cassandra", _one_line(error)) from error
 
 
 def _one_line(error: Exception) -> str:

@@ -80,14 +80,14 @@ class AuthSettings(StoreSettings):
 S = TypeVar("S", bound=DocumentSettings)
 
 
-def read_settings(kind: type[S]) -> S:
-    """Read the settings of one command.
+def read_settings(kind: type[S], **given: str) -> S:
+    """Read the settings of one command; what is given wins over the environment.
 
     Raises:
         SettingsError: naming each variable that is missing or unusable, never its value.
     """
     try:
-        return kind()
+        return kind(**given)  # type: ignore[arg-type] # pydantic checks what is given
     except ValidationError as error:
         problems = [f"{_variable(detail['loc'][0])}: {detail['msg']}" for detail in error.errors()]
         raise SettingsError("; ".join(problems)) from None  # its cause would show the values

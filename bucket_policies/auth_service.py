@@ -1,0 +1,245 @@
+"""The auth service: customers log in, learn their constraints, and get signed URLs for what they may upload.
+
+HTTP Basic, to be put behind TLS. The order of a call: login, then its body, then `grants`. Whatever goes
+wrong is answered as `{"error": code, "message": …}`; what is wrong with our servers goes to the log alone.
+"""
+
+import base64
+import binascii
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Protocol
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.base import RequestResponseEndpoint
+
+from bucket_policies import grants, tokens
+from bucket_policies.api import CurrentConstraints, ErrorAnswer, RefusedFile, UploadAnswer, UploadRequest
+from bucket_policies.customers import Customer, CustomerDirectory
+from bucket_policies.errors import LoginError, PolicyError, TooManyAttemptsError, UnreachableError
+from bucket_policies.grant_store import GrantStore, Session
+from bucket_policies.logins import Login, Logins
+from bucket_policies.settings import AuthSettings
+
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
+TOKEN_LIFETIME = timedelta(minutes=15)
+
+_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    422: "invalid_request",
+    429: "too_many_attempts",
+    503: "unavailable",
+}
+_log = structlog.get_logger(__name__)
+_router = APIRouter()
+
+
+class Store(grants.Store, Protocol):
+    """What the service asks of MinIO."""
+
+    def ping(self) -> None:
+        """Ask for any answer."""
+        ...
+
+
+@dataclass
+class Service:
+    """What the calls share."""
+
+    settings: AuthSettings
+    customers: CustomerDirectory
+    logins: Logins
+    store: Store
+    grant_store: GrantStore
+    granter: grants.Granter
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.seconds = Histogram(
+            "auth_request_seconds", "Calls.", ["route", "status"], registry=self.registry
+        )
+        self.files = Counter("auth_files", "Offered files.", ["verdict"], registry=self.registry)
+
+    def customer(self, login: Login) -> Customer:
+        """Log a customer in."""
+        customer_id = self.logins.check(login)
+        customers = self.customers.current()
+        self._report(dict(self.customers.problems))
+        if customer_id not in customers:
+            raise HTTPException(403, "there is no constraints document for you yet; ask the admin")
+        return customers[customer_id]
+
+    def _report(self, problems: dict[str, str]) -> None:
+        if problems != self.problems:
+            self.problems = problems
+            for document, problem in problems.items():
+                _log.error("constraints document refused", document=document, reason=problem)
+
+    def token(self, customer: Customer) -> str:
+        """Issue a status token."""
+        key = self.settings.token_key.get_secret_value().encode()
+        return tokens.issue(customer.id, datetime.now(UTC) + TOKEN_LIFETIME, key)
+
+
+def create_app(settings: AuthSettings, *, store: Store, session: Session, demo: bool = False) -> FastAPI:
+    """Build the service.
+
+    Raises:
+        DocumentError: the users document cannot be used.
+    """
+    grant_store = GrantStore(session)
+    app = FastAPI(title="auth service", openapi_url=None, redirect_slashes=False)
+    app.state.service = Service(
+        settings=settings,
+        customers=CustomerDirectory(settings.customers_folder),
+        logins=Logins(settings.users_document, demo=demo),
+        store=store,
+        grant_store=grant_store,
+        granter=grants.Granter(store, grant_store, url_lifetime_seconds=settings.url_lifetime_seconds),
+    )
+    app.include_router(_router)
+    for error in (StarletteHTTPException, PolicyError, Exception):
+        app.add_exception_handler(error, _on_error)
+    app.middleware("http")(_observe)
+    return app
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+OurService = Annotated[Service, Depends(_service)]
+
+
+def _customer(request: Request, service: OurService) -> Customer:
+    address = request.client.host if request.client else ""
+    customer = service.customer(parse_login(request.headers.get("authorization", ""), address))
+    request.state.customer = customer.id
+    return customer
+
+
+ItsCustomer = Annotated[Customer, Depends(_customer)]
+
+
+async def _body(request: Request, _: ItsCustomer) -> bytes:
+    """Read the body, once the login is known to be good."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY_BYTES:
+            raise HTTPException(413, f"a body has at most {LARGEST_BODY_BYTES} bytes")
+    return bytes(body)
+
+
+@_router.get("/constraints")
+def constraints(service: OurService, customer: ItsCustomer) -> CurrentConstraints:
+    """Tell a customer its constraints, what is used of its quota, and where to ask for its loads."""
+    return CurrentConstraints(
+        **customer.constraints.model_dump(),
+        used_bytes=service.granter.used_bytes(customer),
+        status_url=service.settings.status_url,
+        status_token=service.token(customer),
+    )
+
+
+@_router.post("/uploads")
+def uploads(
+    service: OurService, customer: ItsCustomer, body: Annotated[bytes, Depends(_body)]
+) -> UploadAnswer:
+    """Judge a manifest and grant what may be put."""
+    upload_id = str(uuid.uuid4())
+    answers = service.granter.grant(customer, upload_id, _manifest(body).files)
+    for answer in answers:
+        verdict = answer.violations[0].rule if isinstance(answer, RefusedFile) else "granted"
+        service.files.labels(verdict).inc()
+    return UploadAnswer(upload_id=upload_id, status_token=service.token(customer), files=answers)
+
+
+@_router.get("/healthz")
+def health(service: OurService) -> dict[str, str]:
+    """Answer ok as long as MinIO and Cassandra answer."""
+    service.store.ping()
+    service.grant_store.ping()
+    return {"status": "ok"}
+
+
+@_router.get("/metrics")
+def metrics(service: OurService) -> Response:
+    """Give the metrics in Prometheus's format."""
+    return Response(generate_latest(service.registry), media_type="text/plain; version=0.0.4")
+
+
+def parse_login(header: str, address: str) -> Login:
+    """Read an HTTP Basic header.
+
+    Raises:
+        LoginError: it is missing or malformed.
+    """
+    scheme, _, encoded = header.partition(" ")
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = ""
+    if scheme.lower() != "basic" or not colon:
+        raise LoginError("log in with user and password (HTTP Basic)")
+    return Login(user, password, address)
+
+
+def _manifest(body: bytes) -> UploadRequest:
+    try:
+        return UploadRequest.model_validate_json(body)
+    except ValidationError as error:
+        detail = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(step) for step in detail["loc"]) or "body"
+        raise HTTPException(422, f"{where}: {detail['msg']}") from error
+
+
+def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    body = ErrorAnswer(error=_CODES.get(status, "failed"), message=message)
+    return JSONResponse(body.model_dump(), status, headers)
+
+
+def _on_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, StarletteHTTPException):
+        return _answer(error.status_code, error.detail, dict(error.headers or {}))
+    if isinstance(error, LoginError):
+        challenge = {"WWW-Authenticate": 'Basic realm="uploads", charset="UTF-8"'}
+        return _answer(401, str(error), challenge)
+    if isinstance(error, TooManyAttemptsError):
+        return _answer(429, str(error), {"Retry-After": str(error.retry_after_seconds)})
+    if not isinstance(error, PolicyError):
+        _log.error("unexpected error", path=request.url.path, exc_info=error)
+        return _answer(500, "something went wrong here; it has been logged")
+    _log.error("call failed", path=request.url.path, reason=str(error))
+    server = error.server if isinstance(error, UnreachableError) else "the service"
+    return _answer(503, f"{server} does not answer now, try again later", {"Retry-After": "5"})
+
+
+async def _observe(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    begin = time.monotonic()
+    response = await call_next(request)
+    seconds = time.monotonic() - begin
+    route = getattr(request.scope.get("route"), "path", "none")
+    _service(request).seconds.labels(route, str(response.status_code)).observe(seconds)
+    _log.info(
+        "call",
+        method=request.method,
+        path=request.url.path,
+        status=response.status_code,
+        customer=getattr(request.state, "customer", None),
+        milliseconds=round(seconds * 1000),
+    )
+    return response

@@ -1,0 +1,169 @@
+"""The admin's command: `bucket-policies plan | apply | passwd | auth-service`.
+
+Reads the settings, builds what the command needs, prints, and turns errors into one line and an exit code:
+0 done or no difference, 1 a difference or a failure, 2 usage or settings, 4 a server does not answer.
+"""
+
+import getpass
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from bucket_policies import logs, mirror, users
+from bucket_policies.auth_service import create_app
+from bucket_policies.customers import CustomerDirectory
+from bucket_policies.errors import DocumentError, PolicyError, SettingsError, UnreachableError
+from bucket_policies.grant_store import CassandraSession
+from bucket_policies.mirror import Difference, Part
+from bucket_policies.settings import AuthSettings, DocumentSettings, MirrorSettings, read_settings
+from bucket_policies.store import Administration, open_administration, open_object_store
+
+app = typer.Typer(
+    help="Who may put what where: MinIO made equal to the customers' documents, and the auth service.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def main() -> None:
+    """Run the command; no traceback reaches its user."""
+    try:
+        app()
+    except UnreachableError as error:
+        _fail(str(error), 4)
+    except SettingsError as error:
+        _fail(str(error), 2)
+    except PolicyError as error:
+        _fail(str(error), 1)
+    except Exception as error:  # noqa: BLE001 - whatever it is, one line is all that its user gets
+        _fail(f"unexpected error: {error!r}", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"bucket-policies: {message}", err=True)
+    sys.exit(code)
+
+
+@app.command()
+def plan(*, as_json: AsJson = False) -> None:
+    """Show how MinIO differs from the documents; exit 1 if it does.
+
+    \b
+    Examples:
+      1. bucket-policies plan
+      2. bucket-policies plan --json
+    """  # noqa: D301 - \b keeps these lines apart
+    _mirror(mirror.plan, as_json=as_json)
+
+
+@app.command()
+def apply(*, as_json: AsJson = False) -> None:
+    """Make MinIO equal to the documents: buckets, quotas, lifecycle, notifications, service users.
+
+    \b
+    Examples:
+      1. bucket-policies apply
+      2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies apply --json
+    """  # noqa: D301 - \b keeps these lines apart
+    _mirror(mirror.apply, as_json=as_json)
+
+
+@app.command()
+def passwd(customer: Annotated[str, typer.Argument(help="The customer's id.")]) -> None:
+    """Set a customer's password, asked for on the terminal or read from standard input.
+
+    \b
+    Examples:
+      1. bucket-policies passwd customer-1
+      2. pwgen 20 1 | bucket-policies passwd customer-1
+    """  # noqa: D301 - \b keeps these lines apart
+    settings = read_settings(DocumentSettings)
+    if customer not in CustomerDirectory(settings.customers_folder).current():
+        raise DocumentError(f"there is no customer {customer!r}: write customers/{customer}.json first")
+    users.set_password(settings.users_document, customer, _new_password())
+    typer.echo(f"the password of {customer} is set")
+
+
+@app.command()
+def auth_service(
+    *,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept the published passwords of the demo.")] = False,
+) -> None:
+    """Serve logins, constraints and grants until interrupted.
+
+    \b
+    Examples:
+      1. bucket-policies auth-service --listen 127.0.0.1:8080
+      2. bucket-policies auth-service --demo
+    """  # noqa: D301 - \b keeps these lines apart
+    logs.configure()
+    settings = read_settings(AuthSettings, **({"listen": listen} if listen else {}))
+    session = CassandraSession(settings)
+    service = create_app(settings, store=open_object_store(settings), session=session, demo=demo)
+    config = uvicorn.Config(
+        service,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+    )
+    with _listening(settings.listen) as listener:
+        structlog.get_logger(__name__).info("listening", address=settings.listen, demo=demo)
+        uvicorn.Server(config).run(sockets=[listener])
+    session.close()
+
+
+def _mirror(act: Callable[[Administration, Iterable[Part]], Sequence[Difference]], *, as_json: bool) -> None:
+    settings = read_settings(MirrorSettings)
+    directory = CustomerDirectory(settings.customers_folder)
+    customers = directory.current()
+    minio = open_administration(settings)
+    differences = act(minio, mirror.wanted_parts(minio, customers.values(), settings))
+    for document, problem in directory.problems.items():
+        typer.echo(f"{document}: refused: {problem}", err=True)
+    if as_json:
+        found = {"differences": [asdict(one) for one in differences], "refused": dict(directory.problems)}
+        typer.echo(json.dumps(found, default=str))
+    else:
+        _show(differences, "was {}, is {}" if act is mirror.apply else "now {}, wanted {}")
+    left = [one for one in differences if one.error or act is mirror.plan]
+    if left or directory.problems:
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo(f"MinIO equals the documents of {len(customers)} customers")
+
+
+def _show(differences: Sequence[Difference], wording: str) -> None:
+    for one in differences:
+        change = wording.format(json.dumps(one.now, default=str), json.dumps(one.wanted))
+        typer.echo(f"{one.what}: {one.error or change}", err=bool(one.error))
+
+
+def _new_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("New password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise DocumentError("the two differ, nothing is changed")
+    return password
+
+
+def _listening(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"cannot listen at {address}: {error}") from error

@@ -1,0 +1,88 @@
+"""What MinIO is told, as S3 and IAM documents: events, lifecycle, and what each service user may do.
+
+Pure functions; `mirror` compares them with what MinIO has and writes the difference. Unfinished multipart
+uploads need no rule: MinIO itself ends them after a day, and has no lifecycle rule for it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bucket_policies.customers import ARCHIVE_PREFIX, STAGING_PREFIX
+
+Document = dict[str, Any]
+
+# Two AMQP targets of MinIO's own configuration: one fast, one that outlives a dead broker.
+NOTIFICATION_TARGETS = {
+    "FAST": "arn:minio:sqs::FAST:amqp",
+    "DURABLE": "arn:minio:sqs::DURABLE:amqp",
+}
+# Not the whole of ObjectCreated, which also tells of tagging.
+LOADED_EVENTS = (
+    "s3:ObjectCreated:Put",
+    "s3:ObjectCreated:Post",
+    "s3:ObjectCreated:Copy",
+    "s3:ObjectCreated:CompleteMultipartUpload",
+)
+ARCHIVE_FOLDERS = ("objects", "rejects")
+
+
+def staging_notifications() -> list[Document]:
+    """Tell of every new object, through both targets."""
+    return [
+        {"Id": target, "QueueArn": arn, "Events": list(LOADED_EVENTS)}
+        for target, arn in NOTIFICATION_TARGETS.items()
+    ]
+
+
+def archive_lifecycle(replay_days: int) -> list[Document]:
+    """Let archived objects and rejects expire; staging has no such rule, nothing unloaded ever expires."""
+    return [
+        {
+            "ID": folder,
+            "Status": "Enabled",
+            "Filter": {"Prefix": f"{folder}/"},
+            "Expiration": {"Days": replay_days},
+        }
+        for folder in ARCHIVE_FOLDERS
+    ]
+
+
+def granter_policy() -> Document:
+    """Let the auth service sign PUTs into staging and measure what lies there."""
+    return _policy(
+        _allow(["s3:PutObject"], [_objects(STAGING_PREFIX)]),
+        _allow(["s3:ListBucketVersions"], [_buckets(STAGING_PREFIX)]),
+    )
+
+
+def manager_policy() -> Document:
+    """Let the ingest manager take versions out of staging, and keep and read them in the archive."""
+    deletion = _allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], [_objects(STAGING_PREFIX)])
+    # Deleting a bare key would hide a newer version that is not loaded yet.
+    deletion["Condition"] = {"StringLike": {"s3:versionid": ["?*"]}}
+    return _policy(
+        _allow(["s3:ListBucket", "s3:ListBucketVersions"], [_buckets(STAGING_PREFIX)]),
+        _allow(["s3:GetObject", "s3:GetObjectVersion"], [_objects(STAGING_PREFIX)]),
+        deletion,
+        _allow(["s3:ListBucket"], [_buckets(ARCHIVE_PREFIX)]),
+        _allow(
+            ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            [_objects(ARCHIVE_PREFIX)],
+        ),
+    )
+
+
+def _policy(*statements: Document) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str]) -> Document:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+
+
+def _buckets(prefix: str) -> str:
+    return f"arn:aws:s3:::{prefix}*"
+
+
+def _objects(prefix: str) -> str:
+    return f"arn:aws:s3:::{prefix}*/*"
