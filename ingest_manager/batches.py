@@ -5,9 +5,11 @@ The server counts a batch's mutations by `dataSize()`, not by what travels; the 
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from operator import length_hint
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, islice
+from operator import length_hint, ne
+from typing import Any
 
 import structlog
 
@@ -17,6 +19,8 @@ from ingest_manager.placement import Cell
 
 log = structlog.get_logger(__name__)
 
+Rows = Sequence[tuple[Cell, ...]]
+
 BATCH_ROWS = 200
 """More gained nothing when measured."""
 
@@ -24,41 +28,51 @@ SAFE_SHARE = 0.9
 CELL_BYTES = 20  # beside the value: write time, time to live, time of deletion
 ROW_BYTES = 48  # write time of the row, deletion of row and partition, all at their largest
 
-_DEFAULT_WARN_BYTES = 5 * 1024  # Cassandra's own
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How many bytes and partitions a batch may have before the server warns."""
+
+    warn_bytes: int
+    partitions: int
+
+
+_DEFAULTS = BatchLimits(warn_bytes=5 * 1024, partitions=10)  # Cassandra's
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_THRESHOLD = """
-SELECT name, value FROM system_views.settings
-WHERE name IN ('batch_size_warn_threshold', 'batch_size_warn_threshold_in_kb')
-"""
+_BYTES, _KIB_BEFORE_4_1 = "batch_size_warn_threshold", "batch_size_warn_threshold_in_kb"
+_PARTITIONS = "unlogged_batch_across_partitions_warn_threshold"
+_SELECT = "SELECT name, value FROM system_views.settings WHERE name IN (?, ?, ?)"
 
 
-def cut_batches(rows: Sequence[tuple[Cell, ...]], most_bytes: int) -> Iterator[Sequence[tuple[Cell, ...]]]:
-    """Cut rows into batches that the server counts as no more than `most_bytes`; a larger row goes alone."""
-    beside_values = ROW_BYTES + CELL_BYTES * len(rows[0]) if rows else 0
-    # length_hint is a len() that counts what has none, a cell missing or null, as 0
-    ends = list(accumulate([sum(map(length_hint, row)) + beside_values for row in rows]))
-    start, sent = 0, 0
-    while start < len(rows):
-        fitting = bisect_right(ends, sent + most_bytes)
-        end = min(max(fitting, start + 1), start + BATCH_ROWS)
-        yield rows[start:end]
-        start, sent = end, ends[end - 1]
-
-
-def most_batch_bytes(session: CassandraSession) -> int:
-    """Ask the server from which size on it warns about a batch, and stay below."""
+def read_limits(session: CassandraSession) -> BatchLimits:
+    """Ask the server for its limits."""
     try:
-        rows = session.execute(_THRESHOLD)
+        rows = session.execute(_SELECT, (_BYTES, _KIB_BEFORE_4_1, _PARTITIONS))
     except PermanentError as error:
-        log.warning("the server's batch limit cannot be read", error=str(error))
+        log.warning("the server's batch limits cannot be read", action="batch_limits", error=str(error))
         rows = []
-    limits = {str(row["name"]): str(row["value"]) for row in rows}
-    return int(_warn_bytes(limits) * SAFE_SHARE)
-
-
-def _warn_bytes(limits: dict[str, str]) -> int:
-    before_4_1 = limits.get("batch_size_warn_threshold_in_kb", "")
-    size = re.fullmatch(
-        r"(\d+)(B|KiB|MiB|GiB)", limits.get("batch_size_warn_threshold") or f"{before_4_1}KiB"
+    values = {str(row["name"]): str(row["value"]) for row in rows}
+    size = re.fullmatch(r"(\d+)(B|KiB|MiB|GiB)", values.get(_BYTES) or f"{values.get(_KIB_BEFORE_4_1)}KiB")
+    return BatchLimits(
+        warn_bytes=int(size[1]) * _UNITS[size[2]] if size else _DEFAULTS.warn_bytes,
+        partitions=int(values.get(_PARTITIONS, _DEFAULTS.partitions)),
     )
-    return int(size[1]) * _UNITS[size[2]] if size else _DEFAULT_WARN_BYTES
+
+
+def cut_batches(rows: Rows, limits: BatchLimits, partition_of: Callable[[Any], object]) -> Iterator[Rows]:
+    """Cut rows, sorted by partition, into batches within the limits; a larger row goes alone."""
+    if not rows:
+        return
+    beside_values = ROW_BYTES + CELL_BYTES * len(rows[0])
+    # length_hint is a len() that counts what has none, a cell missing or null, as 0
+    bytes_to = list(accumulate([sum(map(length_hint, row)) + beside_values for row in rows], initial=0))
+    keys = list(map(partition_of, rows))
+    partitions_to = list(accumulate(chain([1], map(ne, islice(keys, 1, None), keys))))
+    most_bytes = int(limits.warn_bytes * SAFE_SHARE)
+    start = 0
+    while start < len(rows):
+        fitting = bisect_right(bytes_to, bytes_to[start] + most_bytes) - 1
+        few = bisect_right(partitions_to, partitions_to[start] + limits.partitions - 1)
+        end = min(max(fitting, start + 1), few, start + BATCH_ROWS)
+        yield rows[start:end]
+        start = end

@@ -15,7 +15,7 @@ from operator import itemgetter
 import structlog
 
 from customer_ingestapps.contract import AppContract
-from ingest_manager.batches import cut_batches, most_batch_bytes
+from ingest_manager.batches import BatchLimits, Rows, cut_batches, read_limits
 from ingest_manager.cassandra_session import UNSET, Batch, CassandraSession, Prepared, unlogged_batch
 from ingest_manager.errors import IngestError, TransientError
 from ingest_manager.pace import Pace
@@ -29,17 +29,15 @@ MISSING: object = UNSET
 
 RESEND_PAUSES_SECONDS = (0.5, 2.0, 5.0)
 
-Rows = Sequence[tuple[Cell, ...]]
-
 
 class RowWriter:
-    """Opens tables for loads; holds what they share: the session, the pace, the server's limit."""
+    """Opens tables for loads; holds what they share: the session, the pace, the server's limits."""
 
     def __init__(self, session: CassandraSession) -> None:
         self._session = session
         self._pace = Pace()
         self._placements: dict[str, Placement] = {}
-        self._batch_bytes = most_batch_bytes(session)
+        self._limits = read_limits(session)
 
     def open(self, keyspace: str, contract: AppContract) -> "TableWriter":
         """Open the table that an app declares, as it is now.
@@ -58,7 +56,7 @@ class RowWriter:
             key_positions=[columns.index(name) for name in table.partition_key],
             placement=self._placements[keyspace],
             pace=self._pace,
-            batch_bytes=self._batch_bytes,
+            limits=self._limits,
         )
 
 
@@ -81,7 +79,7 @@ class TableWriter:
         key_positions: Sequence[int],
         placement: Placement,
         pace: Pace,
-        batch_bytes: int,
+        limits: BatchLimits,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
@@ -90,7 +88,7 @@ class TableWriter:
         self._partition_of = itemgetter(*key_positions)
         self._placement = placement
         self._pace = pace
-        self._batch_bytes = batch_bytes
+        self._limits = limits
         self._pause = pause
         self._changed = threading.Condition()
         self._under_way = 0
@@ -105,7 +103,7 @@ class TableWriter:
         """
         # Rows of one partition side by side: the server applies them as one mutation, up to twice as fast.
         for group in self._by_replicas(sorted(rows, key=self._partition_of)):
-            for part in cut_batches(group, self._batch_bytes):
+            for part in cut_batches(group, self._limits, self._partition_of):
                 self._resend_failed()
                 self._send(_Parcel(unlogged_batch(self._prepared, part, timestamp_us)))
 

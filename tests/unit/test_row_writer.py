@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 
 import pytest
 from cassandra.query import PreparedStatement
 
-from ingest_manager.batches import cut_batches, most_batch_bytes
+from ingest_manager.batches import BatchLimits, cut_batches, read_limits
 from ingest_manager.cassandra_session import UNSET, unlogged_batch
 from ingest_manager.errors import IngestError, PermanentError, ServerDown, TransientError
 from ingest_manager.pace import MOST, START, Pace
@@ -63,7 +64,13 @@ def prepared() -> PreparedStatement:
 
 def writer_to(server: Server, *, pauses: list[float] | None = None, **given) -> TableWriter:
     pause = (lambda _: None) if pauses is None else pauses.append
-    options = {"key_positions": [0], "pace": Pace(), "batch_bytes": 100_000, "pause": pause, **given}
+    options = {
+        "key_positions": [0],
+        "pace": Pace(),
+        "limits": BatchLimits(131_072, 200),
+        "pause": pause,
+        **given,
+    }
     return TableWriter(server, prepared(), placement=Placement(server, "acme"), **options)
 
 
@@ -111,35 +118,43 @@ def test_a_batch_holds_rows_of_one_replica_set_only():
 
 def test_batches_stay_within_the_bytes_that_the_server_counts():
     rows = [(b"k" * 8, b"v" * size, UNSET, None) for size in (10, 900, 900, 5_000, 10)]
-    # 48 a row and 20 a cell beside the values: 146, 1036, 1036, 5136, 146
-    sizes = [[len(row[1]) for row in part] for part in cut_batches(rows, 2_000)]
-    assert sizes == [[10, 900], [900], [5_000], [10]]
+    # 48 a row and 20 a cell beside the values: 146, 1036, 1036, 5136, 146; nine tenths of the limit are used
+    parts = cut_batches(rows, BatchLimits(warn_bytes=2_000, partitions=200), itemgetter(0))
+    assert [[len(row[1]) for row in part] for part in parts] == [[10, 900], [900], [5_000], [10]]
+
+
+def test_batches_stay_within_the_partitions_that_the_server_allows():
+    rows = [(key, b"") for key in (b"a", b"b", b"b", b"b", b"c", b"d", b"e")]
+    parts = cut_batches(rows, BatchLimits(warn_bytes=100_000, partitions=2), itemgetter(0))
+    assert [b"".join(row[0] for row in part) for part in parts] == [b"abbb", b"cd", b"e"]
+
+
+PARTITIONS = {"name": "unlogged_batch_across_partitions_warn_threshold", "value": "200"}
 
 
 @pytest.mark.parametrize(
-    ("rows", "most"),
+    ("rows", "limits"),
     [
-        ([{"name": "batch_size_warn_threshold", "value": "128KiB"}], 117_964),
-        ([{"name": "batch_size_warn_threshold", "value": "1MiB"}], 943_718),
-        ([{"name": "batch_size_warn_threshold_in_kb", "value": "64"}], 58_982),
-        ([], 4_608),
-        ([{"name": "batch_size_warn_threshold", "value": "null"}], 4_608),
+        ([{"name": "batch_size_warn_threshold", "value": "128KiB"}, PARTITIONS], BatchLimits(131_072, 200)),
+        ([{"name": "batch_size_warn_threshold", "value": "1MiB"}, PARTITIONS], BatchLimits(1_048_576, 200)),
+        ([{"name": "batch_size_warn_threshold_in_kb", "value": "64"}, PARTITIONS], BatchLimits(65_536, 200)),
+        ([], BatchLimits(5_120, 10)),
     ],
 )
-def test_the_limit_is_a_safe_share_of_the_servers_own(rows, most):
+def test_the_limits_are_the_servers_own(rows, limits):
     class Settings:
-        def execute(self, cql: str):
+        def execute(self, cql: str, parameters):
             return rows
 
-    assert most_batch_bytes(Settings()) == most
+    assert read_limits(Settings()) == limits
 
 
-def test_a_server_that_hides_its_settings_has_cassandras_default():
+def test_a_server_that_hides_its_settings_has_cassandras_defaults():
     class Settings:
-        def execute(self, cql: str):
+        def execute(self, cql: str, parameters):
             raise PermanentError("no permission on system_views", "cassandra_unauthorized")
 
-    assert most_batch_bytes(Settings()) == 4_608
+    assert read_limits(Settings()) == BatchLimits(warn_bytes=5_120, partitions=10)
 
 
 def test_batches_that_time_out_are_sent_again_unchanged_after_growing_pauses():

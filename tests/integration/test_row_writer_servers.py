@@ -1,0 +1,187 @@
+"""The row writer on a real Cassandra: what is written, when, and what the server thinks of the batches."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from customer_ingestapps.cells import encode_rows
+from customer_ingestapps.contract import AppContract
+from ingest_manager.cassandra_session import CassandraSession, connect
+from ingest_manager.errors import PermanentError, ServerDown
+from ingest_manager.row_writer import MISSING, RowWriter
+from ingest_manager.settings import Settings
+from ingest_manager.tables import declare_keyspace, declare_table
+from servers.instance import Instance
+
+pytestmark = pytest.mark.server("cassandra")
+
+STAMP_US = 1_700_000_000_000_001
+
+
+@pytest.fixture(scope="module")
+def settings(servers: Instance) -> Settings:
+    prefix = "INGEST_MANAGER_"
+    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
+    return Settings(
+        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
+    )
+
+
+@pytest.fixture(scope="module")
+def session(settings: Settings) -> Iterator[CassandraSession]:
+    with connect(settings) as session:
+        yield session
+
+
+@pytest.fixture
+def keyspace(session: CassandraSession, settings: Settings) -> Iterator[str]:
+    name = f"writer_{uuid.uuid4().hex[:12]}"
+    declare_keyspace(session, name, settings.replication)
+    yield name
+    session.execute(f"DROP KEYSPACE {name}")
+
+
+def readings(**columns: str) -> AppContract:
+    return AppContract(
+        files={"keys": ["*.csv"], "format": "csv"},
+        table={"name": "readings", "partition_key": ["sensor"], "clustering_key": ["at"]},
+        columns={"sensor": "text", "at": "timestamp", "Value °C": "double", "count": "int", **columns},
+    )
+
+
+def frame_of(count: int, *, sensors: int = 40) -> pl.DataFrame:
+    numbers = pl.int_range(count, eager=True)
+    return pl.DataFrame(
+        {
+            "sensor": (numbers % sensors).cast(pl.String),
+            "at": (numbers * 1_000_000).cast(pl.Datetime("us")).cast(pl.Datetime("ms")),
+            "Value °C": numbers / 4,
+            "count": pl.select(pl.when(numbers % 10 != 0).then(numbers)).to_series().cast(pl.Int32),
+        }
+    )
+
+
+def test_every_row_is_there_with_its_cells_and_its_write_time(session: CassandraSession, keyspace: str):
+    declare_table(session, keyspace, readings())
+    writer = RowWriter(session).open(keyspace, readings())
+    writer.write(encode_rows(readings(), frame_of(5_000), MISSING), STAMP_US)
+    writer.flush()
+    times = 'writetime("Value °C") AS written, writetime(count) AS counted'
+    columns = f'sensor, at, "Value °C" AS value, count, {times}'
+    rows = session.execute(f"SELECT {columns} FROM {keyspace}.readings")
+    assert len(rows) == 5_000
+    by_number = {round(row["value"] * 4): row for row in rows}
+    assert by_number[4_321] == {
+        "sensor": "1",
+        "at": datetime.fromtimestamp(4_321, UTC).replace(tzinfo=None),
+        "value": 1_080.25,
+        "count": 4_321,
+        "written": STAMP_US,
+        "counted": STAMP_US,
+    }
+    assert (by_number[10]["count"], by_number[10]["counted"]) == (None, None)
+
+
+def test_a_missing_cell_leaves_the_stored_one_and_null_deletes_it(session: CassandraSession, keyspace: str):
+    declare_table(session, keyspace, readings(note="text"))
+    writer = RowWriter(session).open(keyspace, readings(note="text"))
+    key = (b"7", (0).to_bytes(8, "big"))
+    writer.write(
+        [(*key, MISSING, b"\0\0\0\x05", b"kept"), (*key[:1], b"\0" * 7 + b"\1", MISSING, MISSING, b"x")], 1
+    )
+    writer.flush()
+    writer.write([(*key, MISSING, None, MISSING)], 2)
+    writer.flush()
+    rows = session.execute(f"SELECT count, note FROM {keyspace}.readings WHERE sensor = ?", ("7",))
+    assert rows == [{"count": None, "note": "kept"}, {"count": None, "note": "x"}]
+
+
+def test_the_older_write_time_never_wins_whatever_the_order(session: CassandraSession, keyspace: str):
+    declare_table(session, keyspace, readings())
+    writer = RowWriter(session).open(keyspace, readings())
+    key = (b"7", (0).to_bytes(8, "big"), MISSING)
+    writer.write([(*key, b"\0\0\0\x01")], STAMP_US + 1)
+    writer.write([(*key, b"\0\0\0\x09")], STAMP_US)
+    writer.flush()
+    assert session.execute(f"SELECT count FROM {keyspace}.readings") == [{"count": 1}]
+
+
+def test_the_server_has_nothing_to_say_about_the_batches(session: CassandraSession, keyspace: str):
+    """Large and small rows, few and many partitions: no warning about a batch's size or its partitions."""
+    declare_table(session, keyspace, readings(note="text"))
+    futures = []
+    session._session.add_request_init_listener(futures.append)
+    writer = RowWriter(session).open(keyspace, readings(note="text"))
+    for length, sensors in ((1, 40), (1, 5_000), (600, 5_000), (60_000, 10)):
+        frame = frame_of(min(5_000, 6_000_000 // length), sensors=sensors)
+        frame = frame.with_columns(note=pl.lit("x" * length))
+        writer.write(encode_rows(readings(note="text"), frame, MISSING), STAMP_US)
+    writer.flush()
+    session._session.remove_request_init_listener(futures.append)
+    assert len(futures) > 80
+    assert {warning for future in futures for warning in future.warnings or ()} == set()
+
+
+def refusal(session: CassandraSession, keyspace: str) -> str:
+    with pytest.raises(PermanentError) as raised:
+        RowWriter(session).open(keyspace, readings())
+    assert raised.value.reason == "table_mismatch"
+    return str(raised.value).removeprefix(f"table {keyspace}.")
+
+
+def test_a_table_that_changed_since_it_was_prepared_is_noticed(session: CassandraSession, keyspace: str):
+    """Case C47: a column added is fine, a column dropped or a table made anew with other types is named."""
+    declare_table(session, keyspace, readings())
+    row = (b"4", (0).to_bytes(8, "big"), MISSING, b"\0\0\0\x04")
+    writers = RowWriter(session)
+    for change in ("", f"ALTER TABLE {keyspace}.readings ADD w text"):
+        if change:
+            session.execute(change)
+        writer = writers.open(keyspace, readings())
+        writer.write([row], STAMP_US)
+        writer.flush()
+    session.execute(f"ALTER TABLE {keyspace}.readings DROP count")
+    assert refusal(session, keyspace) == "readings has no column 'count'"
+    session.execute(f"DROP TABLE {keyspace}.readings")
+    assert refusal(session, keyspace) == "readings does not exist"
+    declare_table(session, keyspace, readings(count="text"))
+    assert refusal(session, keyspace) == "readings has column 'count' of type text, the app declares int"
+    writer = writers.open(keyspace, readings(count="text"))
+    writer.write([(*row[:3], b"4")], STAMP_US)
+    writer.flush()
+    assert session.execute(f"SELECT count FROM {keyspace}.readings") == [{"count": "4"}]
+
+
+def test_a_column_dropped_under_a_running_load_ends_it(session: CassandraSession, keyspace: str):
+    declare_table(session, keyspace, readings())
+    writer = RowWriter(session).open(keyspace, readings())
+    session.execute(f"ALTER TABLE {keyspace}.readings DROP count")
+    writer.write([(b"4", (0).to_bytes(8, "big"), MISSING, b"\0\0\0\x04")], STAMP_US)
+    with pytest.raises(PermanentError, match="count"):
+        writer.flush()
+
+
+def test_declaring_a_wider_contract_adds_the_column(session: CassandraSession, keyspace: str):
+    for contract in (readings(), readings(note="text"), readings(note="text")):
+        declare_table(session, keyspace, contract)
+    RowWriter(session).open(keyspace, readings(note="text"))
+
+
+def test_a_compare_and_set_answers_with_the_row_that_stood_in_its_way(
+    session: CassandraSession, keyspace: str
+):
+    session.execute(f"CREATE TABLE {keyspace}.loads (load_id int PRIMARY KEY, status text)")
+    insert = f"INSERT INTO {keyspace}.loads (load_id, status) VALUES (?, ?) IF NOT EXISTS"
+    first, second = (session.execute_cas(insert, (1, status)) for status in ("queued", "loading"))
+    assert (first.applied, first.row) == (True, {})
+    assert (second.applied, second.row) == (False, {"load_id": 1, "status": "queued"})
+
+
+def test_a_port_where_nobody_listens_and_a_wrong_password_are_a_server_down(settings: Settings):
+    for change in ({"cassandra_port": 9}, {"cassandra_password": "wrong"}):
+        with pytest.raises(ServerDown) as raised:
+            connect(Settings(_env_file=None, **(settings.model_dump() | change)))
+        assert raised.value.server == "cassandra"
