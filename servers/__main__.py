@@ -1,0 +1,82 @@
+"""The command `python -m servers install | up | down | status`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from servers.cache import exclusive
+from servers.errors import ServersError
+from servers.installation import install_missing
+from servers.instance import HEAP_MIB, Instance
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+console = Console()
+
+Folder = Annotated[Path, typer.Option(help="Where the instance keeps its data, logs and passwords.")]
+HeapMib = Annotated[int, typer.Option(help="Memory of Cassandra's heap, MiB.", envvar="CASSANDRA_HEAP_MIB")]
+ServersOnly = Annotated[bool, typer.Option("--servers-only", help="Without our own services.")]
+LOCAL = Path(".local")
+
+
+@app.command()
+def install() -> None:
+    """Install what the servers need and the machine lacks, once."""
+    install_missing(console)
+
+
+@app.command()
+def up(folder: Folder = LOCAL, heap_mib: HeapMib = HEAP_MIB, servers_only: ServersOnly = False) -> None:
+    """Start everything that does not run yet and wait until it can be used."""
+    install_missing(console)
+    instance = Instance(folder, heap_mib=heap_mib)
+    with exclusive(folder / "lock"):
+        with console.status("Starting MinIO, RabbitMQ and Cassandra …"):
+            instance.start()
+        if not servers_only:
+            with console.status("Starting the services …"):
+                instance.start_services()
+    console.print(overview(instance))
+    console.print(f"Addresses and passwords: {folder / 'env'}. To stop: python -m servers down")
+
+
+@app.command()
+def down(folder: Folder = LOCAL) -> None:
+    """Stop everything in an orderly way; the data stays."""
+    with exclusive(folder / "lock"), console.status("Stopping …"):
+        Instance(folder).stop()
+
+
+@app.command()
+def status(folder: Folder = LOCAL) -> None:
+    """Show what runs; exit 1 when something does not."""
+    instance = Instance(folder)
+    console.print(overview(instance))
+    raise typer.Exit(0 if len(instance.pids()) == len(instance.daemons) else 1)
+
+
+def overview(instance: Instance) -> Table:
+    """Show every process with its pid, address and log."""
+    table = Table("process", "pid", "address", caption=f"Logs: {instance.folder / 'log'}")
+    for daemon in instance.daemons:
+        table.add_row(daemon.name, str(daemon.pid or "-"), daemon.address)
+    return table
+
+
+def main() -> None:
+    """Run the command; a fault is one line and exit code 2."""
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)  # it reports every failed attempt to connect
+    try:
+        app()
+    except ServersError as error:
+        Console(stderr=True).print(
+            f"servers: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""One set of servers and services with its own folder, ports, passwords and data.
+
+The demo's instance lives in the checkout's `.local`; each test session makes one of its own.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from servers.allotment import Passwords, Ports, require_free, write_private
+from servers.capacity import available_memory_mib, require_disk, require_memory
+from servers.cassandra_server import Cassandra
+from servers.daemon import Daemon
+from servers.environment import environment_of
+from servers.installation import require_installed
+from servers.minio_server import Minio
+from servers.rabbitmq_server import Rabbitmq
+from servers.server import Server
+from servers.service import Service, services_of, set_up
+
+HEAP_MIB = 2048
+DATA_MIB = 2048  # what the servers may write before anybody looks at the disk again
+
+
+class Instance:
+    """The servers and services of one folder; each can also be started, stopped and killed alone."""
+
+    def __init__(self, folder: Path, *, heap_mib: int = HEAP_MIB) -> None:
+        self.folder = folder.absolute()
+        self.ports = Ports.of(self.folder)
+        self.passwords = Passwords.of(self.folder)
+        own = (self.folder, self.ports, self.passwords)
+        self.minio = Minio(*own)
+        self.rabbitmq = Rabbitmq(*own)
+        self.cassandra = Cassandra(*own, heap_mib=heap_mib)
+        self.servers: Sequence[Server] = (self.cassandra, self.rabbitmq, self.minio)
+        self.services: Sequence[Service] = services_of(self.folder, self.environment())
+
+    @property
+    def daemons(self) -> Sequence[Daemon]:
+        """Servers and services, in the order in which they start."""
+        return (*self.servers, *self.services)
+
+    def start(self) -> None:
+        """Start the servers that do not run yet and wait until all can be used.
+
+        Raises:
+            ServersError: no room, a port is taken, or a server does not come up; what was started is stopped.
+        """
+        absent = [server for server in self.servers if server.pid is None]
+        if absent:
+            require_installed()
+            require_memory(sum(server.memory_mib for server in absent), available_memory_mib())
+            require_disk(self.folder, DATA_MIB)
+        self.write_environment()
+        start_all(self.servers)
+
+    def start_services(self) -> None:
+        """Set up what is inside the servers and start our own services; the servers run already.
+
+        Raises:
+            ServersError: a command fails, or a service does not come up; what was started is stopped.
+        """
+        set_up(self.environment())
+        start_all(self.services)
+
+    def stop(self) -> None:
+        """Stop the services, then the servers; the data stays."""
+        for daemon in reversed(self.daemons):
+            daemon.stop()
+
+    def pids(self) -> dict[str, int]:
+        """Return the pids of what runs, by name."""
+        return {daemon.name: daemon.pid for daemon in self.daemons if daemon.pid is not None}
+
+    def environment(self) -> dict[str, str]:
+        """Return every address and password, under the names that the packages' settings have."""
+        return environment_of(self.ports, self.passwords)
+
+    def write_environment(self) -> None:
+        """Write the environment to the folder's file `env`, which commands run in the checkout read."""
+        lines = (f"{name}={value}\n" for name, value in self.environment().items())
+        write_private(self.folder / "env", "".join(lines))
+
+
+def start_all(daemons: Sequence[Daemon]) -> None:
+    """Start those that do not run and wait for all; when one fails, stop again what this call started."""
+    absent = [daemon for daemon in daemons if daemon.pid is None]
+    for daemon in absent:
+        require_free(daemon.ports)
+    with ExitStack() as undo:
+        for daemon in absent:
+            undo.callback(daemon.stop)
+            daemon.start()
+        for daemon in reversed(daemons):
+            daemon.wait()
+        undo.pop_all()

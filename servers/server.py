@@ -1,0 +1,40 @@
+"""What the three servers have in common: data and configuration in the instance's folder.
+
+Their environment is clean: nothing of the caller's shell reaches them.
+"""
+
+import os
+import string
+from pathlib import Path
+from typing import ClassVar
+
+from servers.allotment import Passwords, Ports, write_private
+from servers.daemon import Daemon
+from servers.process import Process
+
+TEMPLATES = Path(__file__).parent / "config"
+
+
+class Server(Daemon):
+    """One server of an instance."""
+
+    program: ClassVar[str]
+    memory_mib: int
+
+    def __init__(self, folder: Path, ports: Ports, passwords: Passwords) -> None:
+        super().__init__(Process(self.program, folder))
+        self.allotted = ports
+        self.passwords = passwords
+        self.data = folder / self.program
+        self._config = folder / "config"
+
+    def render(self, template: str, **values: object) -> Path:
+        """Fill a configuration template and return where the result is."""
+        target = self._config / template
+        write_private(target, string.Template((TEMPLATES / template).read_text()).substitute(values))
+        return target
+
+    def environment(self, **values: object) -> dict[str, str]:
+        """Build the process's environment: the machine's paths and nothing else of the caller's."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+        return kept | {"HOME": str(self.data)} | {name: str(value) for name, value in values.items()}

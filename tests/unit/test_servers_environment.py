@@ -1,0 +1,51 @@
+"""The environment file's content."""
+
+from servers.allotment import Passwords, Ports
+from servers.environment import environment_of
+
+PORTS = Ports(
+    s3=1,
+    s3_console=2,
+    amqp=3,
+    amqp_management=4,
+    amqp_distribution=5,
+    epmd=6,
+    cql=7,
+    cassandra_storage=8,
+    auth_service=9,
+    status_service=10,
+)
+PASSWORDS = Passwords(
+    s3_root="root",
+    s3_granter="granter",
+    s3_manager="manager",
+    amqp_admin="amqp-admin",
+    amqp_minio="amqp-minio",
+    amqp_manager="amqp-manager",
+    cassandra_admin="cql-admin",
+    cassandra_manager="cql-manager",
+    cassandra_granter="cql-granter",
+    token_key="token",
+)
+
+
+def test_each_package_finds_its_servers_and_its_own_login() -> None:
+    environment = environment_of(PORTS, PASSWORDS)
+
+    assert environment["BUCKET_POLICIES_S3_URL"] == "http://127.0.0.1:1"
+    assert environment["BUCKET_POLICIES_ADMIN_SECRET_KEY"] == "root"
+    assert environment["BUCKET_POLICIES_CASSANDRA_PASSWORD"] == "cql-granter"
+    assert environment["BUCKET_POLICIES_LISTEN"] == "127.0.0.1:9"
+    assert environment["INGEST_MANAGER_AMQP_URL"] == "amqp://ingest_manager:amqp-manager@127.0.0.1:3/%2F"
+    assert environment["INGEST_MANAGER_CASSANDRA_PORT"] == "7"
+    assert environment["INGEST_MANAGER_CASSANDRA_PASSWORD"] == "cql-manager"
+    assert environment["INGEST_MANAGER_STATUS_LISTEN"] == "127.0.0.1:10"
+    assert environment["FETCHDATA_SERVER"] == "http://127.0.0.1:9"
+
+
+def test_both_services_share_the_manager_login_and_the_token_key() -> None:
+    environment = environment_of(PORTS, PASSWORDS)
+
+    assert environment["BUCKET_POLICIES_MANAGER_SECRET_KEY"] == environment["INGEST_MANAGER_S3_SECRET_KEY"]
+    assert environment["BUCKET_POLICIES_TOKEN_KEY"] == environment["INGEST_MANAGER_TOKEN_KEY"]
+    assert environment["BUCKET_POLICIES_STATUS_URL"].endswith(environment["INGEST_MANAGER_STATUS_LISTEN"])

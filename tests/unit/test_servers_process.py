@@ -1,0 +1,79 @@
+"""A process is found again by its record, and nobody else is ever signalled."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servers.process import Process, start_time_of
+
+SLEEP = ["sleep", "60"]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    process = Process("sleeper", tmp_path)
+    yield process
+    process.kill()
+
+
+def test_a_later_command_finds_and_stops_the_process(process: Process, tmp_path: Path) -> None:
+    process.start(SLEEP, os.environ)
+    later = Process("sleeper", tmp_path)
+
+    assert later.pid == process.pid is not None
+    later.stop()
+
+    assert process.pid is None
+    assert later.pid is None
+
+
+def test_another_process_with_the_recorded_pid_is_left_alone(process: Process, tmp_path: Path) -> None:
+    with subprocess.Popen(SLEEP) as stranger:
+        started = start_time_of(stranger.pid)
+        assert started is not None
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "sleeper.json").write_text(
+            json.dumps({"pid": stranger.pid, "start_time": started - 1})
+        )
+
+        assert process.pid is None
+        process.stop()
+        process.kill()
+
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_one_that_ignores_the_request_is_ended_by_force_with_its_children(process: Process) -> None:
+    process.start(["sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait"], os.environ)
+    while not process.log.read_text():
+        os.sched_yield()
+    child = int(process.log.read_text())
+
+    process.stop(patience_seconds=0.2)
+
+    assert process.pid is None
+    assert start_time_of(child) is None
+
+
+def test_a_process_that_ended_by_itself_does_not_run(process: Process) -> None:
+    process.start(["sh", "-c", "echo last words; echo"], os.environ)
+    while process.pid is not None:
+        os.sched_yield()
+
+    assert process.last_line() == "last words"
+
+
+def test_a_ctrl_c_on_our_terminal_does_not_reach_the_process(process: Process) -> None:
+    process.start(SLEEP, os.environ)
+
+    assert process.pid is not None
+    assert os.getpgid(process.pid) != os.getpgid(0)
+
+
+def test_start_time_of_a_pid_that_nobody_has_is_none() -> None:
+    assert start_time_of(2**22 + 1) is None
