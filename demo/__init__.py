@@ -1,0 +1,1 @@
+"""The whole way once: real files of two customers into Cassandra, then everything counted again."""
