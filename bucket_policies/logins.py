@@ -5,6 +5,7 @@ Bad ones are counted per user and address and per address, each minute anew.
 """
 
 import hmac
+import math
 import os
 import secrets
 import threading
@@ -122,7 +123,7 @@ class _Failures:
             if window != self._window:
                 self._window, self._counts = int(window), Counter()
             if any(self._counts[what] >= limit for what, limit in login.counted.items()):
-                raise TooManyAttemptsError(retry_after_seconds=int(_WINDOW_SECONDS - passed) + 1)
+                raise TooManyAttemptsError(retry_after_seconds=math.ceil(_WINDOW_SECONDS - passed))
 
     def add(self, login: Login) -> None:
         with self._lock:

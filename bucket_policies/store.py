@@ -66,7 +66,7 @@ class ObjectStore:
 
     def stored_bytes(self, bucket: str) -> int:
         """Add up every version in a bucket."""
-        with minio_errors(f"to list {bucket}"):
+        with minio_errors(f"the listing of {bucket}"):
             pages = self._client.get_paginator("list_object_versions").paginate(Bucket=bucket)
             return sum(version["Size"] for page in pages for version in page.get("Versions", ()))
 
@@ -111,7 +111,7 @@ class Administration:
     def read(self, call: Callable[[], _T]) -> _T | None:
         """Read something; None where there is no such thing."""
         try:
-            with minio_errors("to be read"):
+            with minio_errors("a read"):
                 return call()
         except StoreError as error:
             if error.code in _NOTHING_THERE:
@@ -120,7 +120,7 @@ class Administration:
 
     def write(self, call: Callable[[], object]) -> None:
         """Change something."""
-        with minio_errors("the change"):
+        with minio_errors("a change"):
             call()
 
     def is_login(self, access_key: str, secret_key: SecretStr) -> bool:
@@ -193,12 +193,12 @@ def minio_errors(what: str) -> Iterator[None]:
     except (BotoConnectionError, HTTPClientError, urllib3.exceptions.HTTPError) as error:
         raise UnreachableError("MinIO", " ".join(str(error).split())) from error
     except BotoCoreError as error:
-        raise StoreError(f"MinIO was not asked {what}: {error}") from error
+        raise StoreError(f"MinIO was not asked for {what}: {error}") from error
 
 
 def _refusal_of(call: Callable[[], object]) -> str | None:
     try:
-        with minio_errors("to be asked"):
+        with minio_errors("a question"):
             call()
     except StoreError as error:
         return error.code
