@@ -40,7 +40,8 @@ def up(folder: Folder = LOCAL, heap_mib: HeapMib = HEAP_MIB, servers_only: Serve
             with console.status("Starting the services …"):
                 instance.start_services()
     console.print(overview(instance))
-    console.print(f"Addresses and passwords: {folder / 'env'}. To stop: python -m servers down")
+    of_folder = "" if folder == LOCAL else f" --folder {folder}"
+    console.print(f"Addresses and passwords: {folder / 'env'}. To stop: python -m servers down{of_folder}")
 
 
 @app.command()

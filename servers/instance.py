@@ -4,6 +4,7 @@ The demo's instance lives in the checkout's `.local`; each test session makes on
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -66,8 +67,8 @@ class Instance:
 
     def stop(self) -> None:
         """Stop the services, then the servers; the data stays."""
-        for daemon in reversed(self.daemons):
-            daemon.stop()
+        stop_all(self.services)
+        stop_all(self.servers)
 
     def pids(self) -> dict[str, int]:
         """Return the pids of what runs, by name."""
@@ -89,9 +90,15 @@ def start_all(daemons: Sequence[Daemon]) -> None:
     for daemon in absent:
         require_free(daemon.ports)
     with ExitStack() as undo:
+        undo.callback(stop_all, absent)
         for daemon in absent:
-            undo.callback(daemon.stop)
             daemon.start()
         for daemon in reversed(daemons):
             daemon.wait()
         undo.pop_all()
+
+
+def stop_all(daemons: Sequence[Daemon]) -> None:
+    """Stop those that run, all at once."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda daemon: daemon.stop(), daemons))

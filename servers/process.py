@@ -37,14 +37,16 @@ class Process:
     @property
     def pid(self) -> int | None:
         """The pid while the process runs, whoever started it; None otherwise."""
-        if self._child is not None:
-            self._child.poll()
         try:
             record = json.loads(self._record.read_text())
         except FileNotFoundError:
             return None
         start_time = start_time_of(record["pid"])
-        return record["pid"] if start_time is not None and start_time == record["start_time"] else None
+        if start_time is not None and start_time == record["start_time"]:
+            return int(record["pid"])
+        if self._child is not None:
+            self._child.wait()  # it has ended: this only tells the kernel that we know
+        return None
 
     def start(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
         """Start in a session of its own, so that a Ctrl-C on the terminal does not reach it."""
