@@ -1,0 +1,45 @@
+# One file for every command; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test check bench
+
+PYTHON3 ?= python3
+PYTHON := .venv/bin/python
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## Make .venv with everything in it
+
+.venv/ready: pyproject.toml requirements.lock
+	@$(PYTHON3) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo 'Python 3.11 or newer with its venv module is needed: apt install python3-venv'; exit 2; }
+	$(PYTHON3) -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Start everything, push two customers' files, count their rows; the system stays up
+	$(PYTHON) -m demo
+
+up: setup ## Start servers and services that do not run yet
+	$(PYTHON) -m servers up
+
+down: setup ## Stop them; the data stays in .local
+	$(PYTHON) -m servers down
+
+status: setup ## Show what runs and where
+	@$(PYTHON) -m servers status
+
+test: setup ## Run every test, on real servers of their own
+	$(PYTHON) -m servers install
+	$(PYTHON) -m pytest
+
+check: setup ## Run linters, type checks and unit tests: seconds, no servers
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest tests/unit
+
+bench: setup ## Measure loading speed beside the servers' own ceiling
+	$(PYTHON) -m servers install
+	$(PYTHON) -m benchmarks
