@@ -1,13 +1,13 @@
-"""Blocks: the pieces in which a file's bytes come, cut anew so that nothing behind depends on how they came."""
+"""Blocks: the pieces in which a file's bytes come, cut anew so that nothing behind depends on it."""
 
 from collections.abc import Iterable, Iterator
 
 
 def blocks_of(size_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the same bytes in blocks of one size; the last may be shorter.
+    r"""Give the same bytes in blocks of one size; the last may be shorter.
 
-    >>> list(blocks_of(4, [b"id,na", b"me", b"", b"\\n1"]))
-    [b'id,n', b'ame\\n', b'1']
+    >>> list(blocks_of(4, [b"id,na", b"me", b"", b"\n1"]))
+    [b'id,n', b'ame\n', b'1']
     """
     collected = bytearray()
     for block in blocks:

@@ -1,4 +1,4 @@
-"""Cells: a typed frame as rows of native-protocol bytes (v4 and v5), ready to be bound in the table's column order."""
+"""Cells: a typed frame as rows of native-protocol bytes (v4 and v5), in the table's order of columns."""
 
 import polars as pl
 
@@ -12,7 +12,7 @@ Cell = bytes | object
 
 
 def encode_rows(contract: AppContract, frame: pl.DataFrame, missing: object) -> list[tuple[Cell, ...]]:
-    """Give the frame's rows, with `missing` where there is no value and None where that is to be stored as null."""
+    """Give the frame's rows; a cell without a value is `missing`, or None where null is to be stored."""
     columns = [_column(contract, name, frame, missing) for name in contract.columns]
     return list(zip(*columns, strict=True))
 

@@ -17,8 +17,8 @@ def expanded(key: str, blocks: Iterable[bytes], block_bytes: int, *, limit: int 
     """Give a file's decompressed blocks, none larger than `block_bytes`.
 
     Raises:
-        FileRejected: the name says gzip and the content does not, or the reverse; the gzip is cut off, damaged or
-            followed by something else; there is more than `limit` bytes.
+        FileRejected: name and content disagree about gzip; the gzip is cut off, damaged or followed by
+            something else; there are more than `limit` bytes.
     """
     total = 0
     for block in _gunzipped(_checked(key, blocks), block_bytes) if _says_gzip(key) else _checked(key, blocks):

@@ -1,7 +1,7 @@
 """The contract of an ingest app: what its `app.toml` may declare.
 
-Pydantic only, so that whoever needs a table's shape need not load a reader. Nothing is guessed: what is not declared
-has one documented default, an unknown key or a value that is not allowed is refused.
+Pydantic only, so that whoever needs a table's shape need not load a reader. Nothing is guessed: what is not
+declared has one documented default, an unknown key or a value that is not allowed is refused.
 """
 
 import re

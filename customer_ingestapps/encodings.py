@@ -19,7 +19,7 @@ _MARKS: Mapping[Encoding, Mapping[bytes, str]] = {
 
 
 def utf8(blocks: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
-    """Give a text's blocks in UTF-8, each of whole characters; the first has three bytes at least, if the file does.
+    """Give a text's blocks in UTF-8, each of whole characters; the first block must hold any byte order mark.
 
     Raises:
         FileRejected: a byte does not belong to the encoding, or there is a NUL; with offset and line.

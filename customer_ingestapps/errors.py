@@ -3,7 +3,7 @@
 IngestAppError
 ├── ContractError       an app.toml breaks the rules: the admin's fault, no file is to blame
 ├── FileRejected        a file cannot be loaded as it is: the customer's fault, reading it again will not help
-└── ReaderDisagreement  two parts of the reader count differently: a fault of this package, nothing was handed out
+└── ReaderDisagreement  two parts of the reader count differently: a fault of this package
 """
 
 from customer_ingestapps.reasons import Reason
@@ -24,8 +24,8 @@ class ReaderDisagreement(IngestAppError):  # noqa: N818 - named as the fact it s
 class FileRejected(IngestAppError):  # noqa: N818 - an outcome of a load, as its ledger status
     """A whole file cannot be loaded.
 
-    `line` is the physical line (the first is 1), `column` the file's own name of it, `offset` the byte counted from the
-    start of the decompressed file.
+    `line` is the physical line (the first is 1), `column` the file's own name of it, `offset` counts the
+    bytes of the decompressed file.
     """
 
     def __init__(
@@ -43,13 +43,3 @@ class FileRejected(IngestAppError):  # noqa: N818 - an outcome of a load, as its
         self.line = line
         self.column = column
         self.offset = offset
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Survive the way between processes, which pickles errors by their positional arguments."""
-        return _rebuilt, (self.reason, self.message, self.line, self.column, self.offset)
-
-
-def _rebuilt(
-    reason: Reason, message: str, line: int | None, column: str | None, offset: int | None
-) -> FileRejected:
-    return FileRejected(reason, message, line=line, column=column, offset=offset)

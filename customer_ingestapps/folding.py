@@ -1,4 +1,4 @@
-"""Folding: the rows of one chunk with the same primary key become one, as if they had been written in line order.
+"""Folding: rows of one chunk with the same primary key become one, as if written in line order.
 
 Without it they would carry equal write timestamps, and Cassandra would choose the larger value of each cell.
 """
@@ -9,7 +9,7 @@ from customer_ingestapps.contract import AppContract
 
 
 def fold_rows(contract: AppContract, frame: pl.DataFrame) -> pl.DataFrame:
-    """Give one row per primary key: of every column the last value, or the last cell where no value means null."""
+    """Give one row per primary key: each column's last value, or its last cell where no value means null."""
     key = pl.DataFrame(
         {f"key {place}": _identity(frame[name]) for place, name in enumerate(contract.table.key)}
     )

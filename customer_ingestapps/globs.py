@@ -1,7 +1,7 @@
 """Globs on object keys: which keys one takes, and whether two could take the same key.
 
-`*` stands for any characters but `/`, `**` for any characters, `?` for one character but `/`; everything else for
-itself. A glob covers the whole key, without regard to case.
+`*` stands for any characters but `/`, `**` for any characters, `?` for one character but `/`; everything else
+for itself. A glob covers the whole key, without regard to case.
 """
 
 import re
@@ -34,9 +34,9 @@ def overlap(one: str, other: str) -> bool:
         if not a and not b:
             return True
         if _is_star(a):
-            return meet(i + 1, j) or bool(b) and _covers(a[0], b[0]) and meet(i, j + 1)
+            return meet(i + 1, j) or (bool(b) and _covers(a[0], b[0]) and meet(i, j + 1))
         if _is_star(b):
-            return meet(i, j + 1) or bool(a) and _covers(b[0], a[0]) and meet(i + 1, j)
+            return meet(i, j + 1) or (bool(a) and _covers(b[0], a[0]) and meet(i + 1, j))
         return bool(a and b) and (_covers(a[0], b[0]) or _covers(b[0], a[0])) and meet(i + 1, j + 1)
 
     return meet(0, 0)
@@ -52,4 +52,4 @@ def _is_star(part: list[str]) -> bool:
 
 def _covers(part: str, other: str) -> bool:
     """Ask whether what `other` stands for can be a character, or a run of them, that `part` takes."""
-    return part == other or part == "**" or (part in ("*", "?") and other != "/")
+    return part in {other, "**"} or (part in {"*", "?"} and other != "/")

@@ -36,7 +36,7 @@ def match_header(contract: AppContract, fields: Sequence[str | None], line: int)
     """Match the names of a file's columns with a contract.
 
     Raises:
-        FileRejected: a name is missing, stands twice or is unknown, or a column of the table's key is missing.
+        FileRejected: a name is missing, stands twice or is unknown, or a column of the key is missing.
     """
     sources = {name: contract.sources(name) for name in contract.columns}
     used = {source for read in sources.values() for source in read}

@@ -50,7 +50,7 @@ class Reason(StrEnum):
 class Reject:
     """One row of a file that is not written.
 
-    `line` is the physical line on which the row starts. `fields` are the row's own fields as text, without quotes; None is
+    `line` is the physical line on which the row starts. `fields` are the row's own, without quotes; None is
     an empty field without quotes, "" one with them.
     """
 

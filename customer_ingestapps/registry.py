@@ -1,11 +1,12 @@
 """The ingest apps of a folder: `<customer>/app.toml`, or `<customer>/<app>/app.toml` for each of several.
 
-Read again when a file changes. A customer's apps that break a rule are refused as a whole, and the last good ones
-stay in force, so that a slip of the admin rejects nobody's file.
+Read again when a file changes. A customer's apps that break a rule are refused as a whole, and the last good
+ones stay in force, so that a slip of the admin rejects nobody's file.
 """
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
@@ -63,17 +64,17 @@ class Registry:
         Raises:
             ContractError: they are refused, and this process has never seen good ones.
         """
-        before = self._snapshots.get(customer, _Snapshot())
+        snapshot = self._snapshots.get(customer, _Snapshot())
         stamps = _stamps(self._root / customer)
-        if stamps != before.stamps:
+        if stamps != snapshot.stamps:
             try:
-                now = _Snapshot(stamps, read_apps(self._root / customer))
-            except ContractError as error:
-                now = _Snapshot(stamps, before.apps, str(error))
-            before = self._snapshots[customer] = now
-        if before.apps is None:
-            raise ContractError(before.problem)
-        return before.apps
+                snapshot = _Snapshot(stamps, read_apps(self._root / customer))
+            except (ContractError, OSError) as error:  # OSError: a file went away meanwhile
+                snapshot = _Snapshot(stamps, snapshot.apps, str(error))
+            self._snapshots[customer] = snapshot
+        if snapshot.apps is None:
+            raise ContractError(snapshot.problem)
+        return snapshot.apps
 
     def pick(self, customer: str, key: str) -> IngestApp:
         """Give the app that takes an object.
@@ -134,8 +135,12 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _stamps(folder: Path) -> _Stamps:
-    stats = ((path, path.stat()) for path in _files(folder))
-    return {path: (stat.st_ino, stat.st_mtime_ns, stat.st_size) for path, stat in stats}
+    stamps = {}
+    for path in _files(folder):
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            stamps[path] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    return stamps
 
 
 def _version(folder: Path) -> str:

@@ -4,6 +4,7 @@ Whole columns at a time; single rows are only looked at where a fault was found.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,15 @@ _KEY_BYTES = 65_000
 
 _SHOWN_CHARACTERS = 80
 
-Texts = Mapping[str, pl.Series]  # by column of the table
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Something wrong in some rows of one column of the table."""
+
+    name: str
+    reason: Reason
+    rows: pl.Series
+    text: pl.Series
 
 
 def type_rows(contract: AppContract, header: Header, rows: TextRows) -> tuple[pl.DataFrame, list[Reject]]:
@@ -29,15 +38,15 @@ def type_rows(contract: AppContract, header: Header, rows: TextRows) -> tuple[pl
     frame = pl.DataFrame(
         {name: CODECS[contract.columns[name].type].parse(text) for name, text in texts.items()}
     )
-    faults: dict[int, tuple[str, Reason]] = {}  # by row
-    for name, reason, where in _faults(contract, texts, frame):
-        for row in where.arg_true():
-            faults.setdefault(row, (name, reason))
-    if not faults:
+    first: dict[int, _Fault] = {}  # of each row that has one
+    for fault in _faults(contract, texts, frame):
+        for row in fault.rows.arg_true():
+            first.setdefault(row, fault)
+    if not first:
         return frame, []
     is_sound = np.ones(frame.height, np.bool_)
-    is_sound[list(faults)] = False
-    rejects = [_reject(contract, header, rows, texts, (row, *faults[row])) for row in sorted(faults)]
+    is_sound[list(first)] = False
+    rejects = [_reject(contract, header, rows, row=row, fault=first[row]) for row in sorted(first)]
     return frame.filter(is_sound), rejects
 
 
@@ -56,45 +65,40 @@ def _filled(template: Template, sources: tuple[str, ...], columns: pl.DataFrame)
     return columns.select(pl.concat_str(parts)).to_series()
 
 
-def _faults(
-    contract: AppContract, texts: Texts, frame: pl.DataFrame
-) -> Iterator[tuple[str, Reason, pl.Series]]:
-    """Say column, reason and rows of everything that is wrong, in the table's order of columns."""
+def _faults(contract: AppContract, texts: Mapping[str, pl.Series], frame: pl.DataFrame) -> Iterator[_Fault]:
+    """Give everything that is wrong, in the table's order of columns."""
     for name, text in texts.items():
         values = frame[name]
         if values.null_count() > text.null_count():
-            yield name, Reason.BAD_VALUE, _bad(contract, name, text, values)
+            yield _Fault(name, Reason.BAD_VALUE, _bad(contract, name, text, values), text)
         if name in contract.table.key and values.null_count():
-            yield name, Reason.MISSING_KEY, values.is_null()
+            yield _Fault(name, Reason.MISSING_KEY, values.is_null(), text)
         if contract.table.partition_key == (name,) and values.dtype == pl.String:
-            yield name, Reason.MISSING_KEY, values == ""  # Cassandra refuses an empty partition key
-    long_texts = [name for name in contract.table.key if frame[name].dtype == pl.String]
-    if long_texts:
-        sizes = frame.select(pl.sum_horizontal(pl.col(long_texts).str.len_bytes())).to_series()
-        yield long_texts[0], Reason.KEY_TOO_LONG, sizes > _KEY_BYTES
+            yield _Fault(name, Reason.MISSING_KEY, values == "", text)  # Cassandra refuses it, if it is all
+    names = [name for name in contract.table.key if frame[name].dtype == pl.String]
+    if names:
+        sizes = frame.select(pl.sum_horizontal(pl.col(names).str.len_bytes())).to_series()
+        yield _Fault(names[0], Reason.KEY_TOO_LONG, sizes > _KEY_BYTES, texts[names[0]])
 
 
 def _bad(contract: AppContract, name: str, text: pl.Series, values: pl.Series) -> pl.Series:
-    """Say which texts are no values; what means no value is not one of them, even if it was quoted."""
+    """Say which texts are no values; a word for no value is not one of them, even in quotes."""
     bad = values.is_null() & text.is_not_null()
     if CODECS[contract.columns[name].type].takes_empty:
         return bad
     return bad & ~text.is_in(["", *contract.files.null_words])
 
 
-def _reject(
-    contract: AppContract, header: Header, rows: TextRows, texts: Texts, fault: tuple[int, str, Reason]
-) -> Reject:
-    row, name, reason = fault
-    column, value = contract.columns[name], texts[name][row]
+def _reject(contract: AppContract, header: Header, rows: TextRows, *, row: int, fault: _Fault) -> Reject:
+    column, value = contract.columns[fault.name], fault.text[row]
     message = {
         Reason.BAD_VALUE: f"{_shown(value)} is not {CODECS[column.type].allowed}",
         Reason.MISSING_KEY: "a column of the table's key needs a value",
         Reason.KEY_TOO_LONG: f"the texts of the table's key have more than {_KEY_BYTES} bytes",
-    }[reason]
-    spelled = name if column.template else header.spelled(contract.sources(name)[0])
+    }[fault.reason]
+    spelled = fault.name if column.template else header.spelled(contract.sources(fault.name)[0])
     fields = rows.fields_of(row)[: len(header.names)]
-    return Reject(int(rows.lines[row]), spelled, value, reason, f"{spelled}: {message}", fields)
+    return Reject(int(rows.lines[row]), spelled, value, fault.reason, f"{spelled}: {message}", fields)
 
 
 def _shown(value: str | None) -> str:

@@ -1,6 +1,6 @@
 """Codecs of numbers: ASCII digits, an optional sign, a point. No separators, no words, no rounding to fit.
 
-The casts of polars accept exactly that language (and the words inf and nan, refused here); the tests hold it to it.
+The casts of polars accept exactly that, and the words inf and nan, refused here; a test holds them to it.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,9 @@ class FloatCodec:
     def allowed(self) -> str:
         """A finite number."""
         largest = np.finfo(f"f{self.width_bytes}").max
-        return f"a number such as -12.5 or 1e-3, digits with an optional sign, point and exponent, up to {largest:.4g}"
+        return (
+            f"a number such as -12.5 or 1e-3, up to {largest:.4g}: digits, optional sign, point and exponent"
+        )
 
     def parse(self, text: pl.Series) -> pl.Series:
         """Give floats; what overflows, nan and inf are no values."""

@@ -37,7 +37,7 @@ class DateCodec:
 class TimestampCodec:
     """timestamp: milliseconds since 1970; finer digits are cut off."""
 
-    allowed = "a time YYYY-MM-DDTHH:MM:SS, a fraction of a second if any, then Z or ±HH:MM; from year 1 to 9999 in UTC"
+    allowed = "a time YYYY-MM-DDTHH:MM:SS[.fff] followed by Z or ±HH:MM, from year 1 to 9999 in UTC"
     takes_empty = False
 
     def parse(self, text: pl.Series) -> pl.Series:

@@ -1,7 +1,7 @@
 """The CSV reader (RFC 4180): from a text's blocks to columns of text.
 
-The structure scan decides where the records are, pyarrow takes the fields out of those that are sound, and the two
-must count the same. An empty field without quotes is no value, one with quotes is the empty text.
+The structure scan decides where the records are, pyarrow takes the fields out of those that are sound, and
+the two must count the same. An empty field without quotes is no value, one with quotes is the empty text.
 """
 
 import re
@@ -61,12 +61,13 @@ class CsvReader:
         text = batch.sound_text()
         if text.startswith(_BYTE_ORDER_MARK):
             text = _BYTE_ORDER_MARK + text  # pyarrow takes one off, wherever a chunk begins
-        table = arrow_csv.read_csv(pa.BufferReader(text), *self._options(len(text), positions))
+        place = f"{len(batch.records)} records from line {batch.records.lines[0]} on"
+        try:
+            table = arrow_csv.read_csv(pa.BufferReader(text), *self._options(len(text), positions))
+        except pa.ArrowInvalid as error:
+            raise ReaderDisagreement(f"{place}, pyarrow: {error}") from error
         if table.num_rows != len(batch.records):
-            line = batch.records.lines[0]
-            raise ReaderDisagreement(
-                f"{len(batch.records)} records from line {line}, pyarrow has {table.num_rows}"
-            )
+            raise ReaderDisagreement(f"{place}, pyarrow: {table.num_rows}")
         return pl.DataFrame(table)
 
     def _options(self, size: int, positions: Mapping[str, int]) -> tuple[object, ...]:
@@ -95,22 +96,15 @@ class CsvReader:
 
     def _fields(self, batch: Batch, row: int) -> Fields:
         record = batch.record(row).decode().removesuffix("\n").removesuffix("\r")
-        fields: list[str | None] = []
-        position = 0
-        while position <= len(record):
-            field = self._field.match(record, position)
-            if field is None:
-                raise ReaderDisagreement(
-                    f"no field at character {position} of line {batch.records.lines[row]}"
-                )
-            quoted, plain = field.groups()
-            fields.append(
-                plain or None if quoted is None else quoted.replace(self._files.quote * 2, self._files.quote)
-            )
-            position = field.end() + 1  # behind the delimiter
-        return tuple(fields)
+        return tuple(self._value(*field.groups()) for field in self._field.finditer(record))
+
+    def _value(self, quoted: str | None, plain: str | None) -> str | None:
+        if quoted is None:
+            return plain or None
+        return quoted.replace(self._files.quote * 2, self._files.quote)
 
 
 def _field_pattern(files: Files) -> re.Pattern[str]:
     quote, delimiter = re.escape(files.quote), re.escape(files.delimiter)
-    return re.compile(f"{quote}([^{quote}]*(?:{quote}{quote}[^{quote}]*)*){quote}|([^{delimiter}]*)")
+    quoted = f"{quote}([^{quote}]*(?:{quote}{quote}[^{quote}]*)*){quote}"
+    return re.compile(f"(?:^|{delimiter})(?:{quoted}|([^{delimiter}]*))")

@@ -1,6 +1,7 @@
 """Batches of whole CSV records: the header alone, then as many rows as the limits allow.
 
-Where a batch ends depends on the text only, never on the blocks in which it came. Memory holds one batch and one block.
+Where a batch ends depends on the text only, never on the blocks in which it came. Memory holds one batch and
+one block.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
-"""The structure of a CSV text (RFC 4180): where its records lie, how many fields they have, on which lines they start.
+"""The structure of a CSV text (RFC 4180): where its records lie, how wide they are, where they start.
 
-One numpy pass over whole lines, without looking at a value; what breaks the rules of quotes and line ends is found
-here. The fields themselves are `csv`'s.
+One numpy pass over whole lines, without looking at a value; what breaks the rules of quotes and line ends is
+found here. The fields themselves are left to `csv`.
 """
 
 from collections.abc import Mapping
@@ -101,8 +101,8 @@ class Scanner:
 
     def _inside(self, text: Bytes) -> Flags:
         """Tell of every byte whether it is inside quotes; an opening quote is, a closing one is not."""
-        parity = np.cumsum(text == self._quote, dtype=np.uint8) & 1
-        return parity.view(np.bool_) ^ (self.quoted_since is not None)
+        parity = (np.cumsum(text == self._quote, dtype=np.uint8) & 1).astype(np.bool_)
+        return parity if self.quoted_since is None else ~parity
 
     def _quotes(self, text: Bytes, inside: Flags, line_ends: Ints) -> Ints:
         """Give the misplaced quotes, and keep the line of one that stays open."""
@@ -129,9 +129,8 @@ class Scanner:
         widths = np.diff(counts, prepend=-self._separators) + 1
         starts = np.concatenate(([self.record_start], stops))
         lines = np.concatenate(([self.record_line], next_lines))
-        self._separators += (
-            len(separators) if not len(ends) else len(separators) - int(counts[-1]) - self._separators
-        )
+        last = int(counts[-1]) if len(ends) else -self._separators
+        self._separators = len(separators) - last
         self.record_start, self.record_line = int(starts[-1]), int(lines[-1])
         return Records(starts[:-1], stops, widths, lines[:-1])
 
@@ -151,4 +150,5 @@ def _table(*allowed: int) -> Flags:
 
 def _blank(records: Records, last_bytes: Bytes) -> Flags:
     sizes = records.ends - records.starts
-    return (sizes == 1) | ((sizes == 2) & (last_bytes == _CR))
+    blank: Flags = (sizes == 1) | ((sizes == 2) & (last_bytes == _CR))
+    return blank

@@ -1,4 +1,4 @@
-"""What every reader yields: the next rows of a file as columns of text, cut where only the content decides."""
+"""What every reader yields: the next rows of a file as columns of text; only the content decides how many."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
