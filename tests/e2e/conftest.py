@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.platform import Platform
+from support.testbed import Platform
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support import crashing_manager
-from support.platform import Platform, children_of, csv_of, eventually, is_worker, kill_tree
+from support.testbed import Platform, children_of, csv_of, eventually, is_worker, kill_tree
 
 # One row is no row: rejects have to survive as well. Id 7 comes twice: its last line wins.
 FILE = csv_of(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from support.platform import Platform, csv_of, eventually
 from support.rabbit import discard_events, messages, publish, waiting
+from support.testbed import Platform, csv_of, eventually
 
 CASES = Path(__file__).parent.parent / "cases"
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.platform import Platform, csv_of, eventually
 from support.rabbit import discard_events, messages, publish, waiting
+from support.testbed import Platform, csv_of, eventually
 
 CASES = Path(__file__).parent.parent / "cases"
 

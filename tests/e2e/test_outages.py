@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from support.platform import Platform, csv_of, eventually
+from support.testbed import Platform, csv_of, eventually
 
 from servers.daemon import Daemon
 from servers.instance import Instance

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from support.platform import Platform, eventually
+from support.testbed import Platform, eventually
 
 
 @contextmanager
