@@ -17,6 +17,7 @@ from bucket_policies.api import CurrentConstraints, ErrorAnswer, OfferedFile, Up
 from bucket_policies.constraints import escaped
 from fetchdata.errors import AnswerError, BusyError, LoginError, UnreachableError
 
+MOST_FILES = 10_000  # of one upload: the status service lists no more at once
 TIMEOUT = httpx.Timeout(30, connect=10)
 Answer = TypeVar("Answer", bound=BaseModel)
 OUTCOMES = frozenset({"loaded", "partly_loaded", "rejected", "failed", "duplicate", "gone"})

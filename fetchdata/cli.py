@@ -17,9 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from bucket_policies.api import MOST_FILES
 from bucket_policies.constraints import escaped
-from fetchdata.api import AuthService, Load, StatusService
+from fetchdata.api import MOST_FILES, AuthService, Load, StatusService
 from fetchdata.errors import FetchdataError, UsageError
 from fetchdata.progress import Watcher
 from fetchdata.push import Push

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bucket_policies.api import MOST_FILES, GrantedFile, OfferedFile
+from bucket_policies.api import GrantedFile, OfferedFile
 from bucket_policies.constraints import Constraints, Violation, escaped
-from fetchdata.api import AuthService
+from fetchdata.api import MOST_FILES, AuthService
 from fetchdata.errors import FileError
 from fetchdata.files import SourceFile, list_files
 from fetchdata.progress import Watcher

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bucket_policies.api import MOST_FILES
-from fetchdata.api import Load, StatusService
+from fetchdata.api import MOST_FILES, Load, StatusService
 from fetchdata.errors import FetchdataError
 from fetchdata.progress import Watcher
 from fetchdata.report import FileOutcome, Report
