@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from servers.cache import exclusive
+from servers.capacity import HEAP_MIB
 from servers.errors import ServersError
 from servers.installation import install_missing
-from servers.instance import HEAP_MIB, Instance
+from servers.instance import Instance
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()

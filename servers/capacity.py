@@ -7,6 +7,14 @@ from servers.errors import ServersError
 
 MIB = 1024 * 1024
 
+# What the servers take once they run, MiB.
+MINIO_MIB = 500
+RABBITMQ_MIB = 300
+CASSANDRA_BESIDE_HEAP_MIB = 1000
+HEAP_MIB = 2048
+SERVERS_MIB = MINIO_MIB + RABBITMQ_MIB + CASSANDRA_BESIDE_HEAP_MIB + HEAP_MIB
+DATA_MIB = 2048  # what they may write before anybody looks at the disk again
+
 
 def available_memory_mib() -> int:
     """Return how much memory processes could still take without swapping."""

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from servers import programs
 from servers.allotment import LOOPBACK, Passwords, Ports, is_port_free
+from servers.capacity import CASSANDRA_BESIDE_HEAP_MIB
 from servers.server import TEMPLATES, Server
 
 ADMIN = "cassandra"  # Cassandra's own superuser; its published password is replaced at the first start
@@ -30,7 +31,7 @@ class Cassandra(Server):
     def __init__(self, folder: Path, ports: Ports, passwords: Passwords, *, heap_mib: int) -> None:
         super().__init__(folder, ports, passwords)
         self.heap_mib = heap_mib
-        self.memory_mib = heap_mib + 1000
+        self.memory_mib = heap_mib + CASSANDRA_BESIDE_HEAP_MIB
 
     @property
     @override

@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from servers.cache import cache_folder, exclusive
-from servers.capacity import require_disk
+from servers.capacity import SERVERS_MIB, require_disk
 from servers.errors import ServersError
 from servers.parts import Part, missing_lanes, missing_packages, require_root_rights
 
@@ -52,7 +52,10 @@ def require_installed() -> None:
 def plan(lanes: Lanes) -> Table:
     """Show what will be installed, from where, and what it costs."""
     minutes = max(sum(part.minutes for part in lane) for lane in lanes)
-    caption = f"Side by side, once per machine: about {minutes} min on two cores."
+    caption = (
+        f"Side by side, once per machine: about {minutes} min on two cores.\n"
+        f"The running servers take {SERVERS_MIB:,} MiB of memory."
+    )
     table = Table(title="To be installed", caption=caption, title_justify="left", caption_justify="left")
     for column in ("part", "from"):
         table.add_column(column)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from servers.allotment import Passwords, Ports, require_free, write_private
-from servers.capacity import available_memory_mib, require_disk, require_memory
+from servers.capacity import DATA_MIB, HEAP_MIB, available_memory_mib, require_disk, require_memory
 from servers.cassandra_server import Cassandra
 from servers.daemon import Daemon
 from servers.environment import environment_of
@@ -18,9 +18,6 @@ from servers.minio_server import Minio
 from servers.rabbitmq_server import Rabbitmq
 from servers.server import Server
 from servers.service import Service, services_of, set_up
-
-HEAP_MIB = 2048
-DATA_MIB = 2048  # what the servers may write before anybody looks at the disk again
 
 
 class Instance:

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from servers import programs
 from servers.allotment import LOOPBACK
+from servers.capacity import MINIO_MIB
 from servers.server import Server
 
 ROOT_USER = "minio-admin"
@@ -17,7 +18,7 @@ class Minio(Server):
     """One MinIO server on one drive."""
 
     program = "minio"
-    memory_mib = 500
+    memory_mib = MINIO_MIB
 
     @property
     @override

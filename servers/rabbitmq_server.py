@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from servers import programs
 from servers.allotment import LOOPBACK, Passwords, Ports
+from servers.capacity import RABBITMQ_MIB
 from servers.process import Process
 from servers.server import TEMPLATES, Server
 
@@ -22,7 +23,7 @@ class Rabbitmq(Server):
     """One RabbitMQ node."""
 
     program = "rabbitmq"
-    memory_mib = 300
+    memory_mib = RABBITMQ_MIB
 
     def __init__(self, folder: Path, ports: Ports, passwords: Passwords) -> None:
         super().__init__(folder, ports, passwords)
