@@ -212,5 +212,4 @@ def _print_document(document: Mapping[str, object]) -> None:
 
 
 def _print_table(table: Table) -> None:
-    console = Console()
-    console.print(table, width=None if console.is_terminal else WIDE)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
