@@ -91,7 +91,7 @@ class CsvReader:
 
     def _ragged(self, batch: Batch, row: int) -> Reject:
         fields, line = self._fields(batch, row), int(batch.records.lines[row])
-        message = f"line {line}: {len(fields)} fields, the header has {len(self.header)}"
+        message = f"{len(fields)} fields, the header has {len(self.header)}"
         return Reject(line, None, None, Reason.WRONG_FIELD_COUNT, message, fields)
 
     def _fields(self, batch: Batch, row: int) -> Fields:

@@ -1,0 +1,120 @@
+"""What an app.toml may declare, what it may not, and what the refusal says."""
+
+from pathlib import Path
+
+import pytest
+
+from customer_ingestapps.contract import Column, load_contract
+from customer_ingestapps.errors import ContractError
+from customer_ingestapps.templates import Slot, parse_template
+
+GOOD = """
+[files]
+keys = ["orders-*.csv"]
+format = "csv"
+
+[table]
+name = "orders"
+partition_key = ["id"]
+
+[columns]
+id = "int"
+placed = { type = "date", template = "{year}-{month:02}-{day:02}" }
+note = { type = "text", column = "Remark ", empty = "null" }
+"""
+
+ID = 'id = "int"'
+FORMAT = 'format = "csv"'
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    return tmp_path / "app.toml"
+
+
+def refusal(document: Path, old: str, new: str) -> str:
+    assert old in GOOD
+    document.write_text(GOOD.replace(old, new), "utf-8")
+    with pytest.raises(ContractError) as caught:
+        load_contract(document)
+    return str(caught.value)
+
+
+def test_a_good_contract_says_its_table(document: Path) -> None:
+    document.write_text(GOOD, "utf-8")
+    contract = load_contract(document)
+    assert contract.table.key == ("id",)
+    assert [(name, column.type) for name, column in contract.columns.items()] == [
+        ("id", "int"),
+        ("placed", "date"),
+        ("note", "text"),
+    ]
+    assert contract.sources("placed") == ("year", "month", "day")
+    assert contract.sources("note") == ("remark",)
+    assert contract.columns["id"] == Column(type="int")
+
+
+def test_defaults_are_the_documented_ones(document: Path) -> None:
+    document.write_text(GOOD, "utf-8")
+    files = load_contract(document).files
+    assert (files.delimiter, files.quote, files.encoding) == (",", '"', "utf-8")
+    assert (files.null_words, files.extra_columns) == ((), "refuse")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (ID, 'id = "integer"', "columns.id.type = 'integer': Input should be 'text', 'ascii'"),
+        (ID, 'id = "counter"', "counter columns cannot be loaded: a repeated load would count twice"),
+        (ID, f'{ID}\nx = "list<int>"', "columns.x.type = 'list<int>': a list must be frozen<list<…>>"),
+        (ID, "id = 5", "columns.id = 5: "),
+        (ID, '\'a"b\' = "int"', 'a column name has 1 to 100 characters, no "'),
+        (ID, '" id" = "int"', "no space at its ends"),
+        (ID, f'{ID}\nID = "int"', "columns: two names differ from 'id' in case only"),
+        ('["id"]', '["key"]', "table: key column 'key' is not one of [columns]: id, placed, note"),
+        ('["id"]', '["id", "id"]', "table: column 'id' stands twice in the key"),
+        ('["id"]', '["note"]', 'columns.note.empty: "null" is not allowed for a key column'),
+        ('["id"]', "[]", "table.partition_key"),
+        ('"orders"', '"Orders"', "table.name = 'Orders': String should match pattern"),
+        ('"orders"', f'"{"o" * 49}"', "String should match pattern '^[a-z][a-z0-9_]{0,47}$'"),
+        ('"orders-*.csv"', "", "files.keys"),
+        (FORMAT, 'format = "xls"', "files.format = 'xls': Input should be 'csv'"),
+        (FORMAT, "", "files.format: Field required"),
+        (FORMAT, f'{FORMAT}\ndelimeter = ";"', "files.delimeter = ';': Extra inputs are not permitted"),
+        (FORMAT, f'{FORMAT}\ndelimiter = "ab"', "files.delimiter = 'ab': a delimiter is one ASCII"),
+        (FORMAT, f'{FORMAT}\ndelimiter = "\\n"', "a delimiter is one ASCII character"),
+        (FORMAT, f'{FORMAT}\nencoding = "utf8"', "files.encoding = 'utf8': Input should be 'utf-8'"),
+        (FORMAT, f'{FORMAT}\nextra_columns = "drop"', "Input should be 'refuse' or 'ignore'"),
+        ('empty = "null"', 'empty = "nul"', "columns.note.empty = 'nul': Input should be 'unset' or 'null'"),
+        ('column = "Remark "', 'column = "r", template = "{a}"', "columns.note: give column or template"),
+        ("{month:02}", "{month:2}", "allowed in a template are {column} and {column:02}"),
+        ("{month:02}", "{month!r}", "allowed in a template are {column} and {column:02}"),
+        ("{month:02}", "{month", "columns.placed.template = '{year}-{month-{day:02}': "),
+        ("{year}-{month:02}-{day:02}", "2026-01-01", "a template names at least one column of the file"),
+        ("[table]", "[tabel]", "table: Field required"),
+        ("[table]", "[table", "Expected ']' at the end of a table declaration"),
+    ],
+)  # fmt: skip
+def test_a_bad_contract_is_refused_with_file_key_value_and_what_is_allowed(
+    document: Path, old: str, new: str, says: str
+) -> None:
+    message = refusal(document, old, new)
+    assert says in message
+    assert all(line.startswith(f"{document}: ") for line in message.splitlines())
+
+
+def test_all_faults_are_said_at_once(document: Path) -> None:
+    message = refusal(document, ID, 'id = "integer"\nname = "string"')
+    assert len(message.splitlines()) == 2
+
+
+def test_a_missing_or_unreadable_file_is_refused(document: Path) -> None:
+    with pytest.raises(ContractError, match="No such file"):
+        load_contract(document)
+    document.write_bytes(b"\xff")
+    with pytest.raises(ContractError, match="can't decode"):
+        load_contract(document)
+
+
+def test_a_template_keeps_doubled_braces_and_odd_column_names() -> None:
+    assert parse_template("{{{My Col.x}}}").parts == ("{", Slot("My Col.x", 0), "}")
