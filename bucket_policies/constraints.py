@@ -191,7 +191,7 @@ def _broken_name_rules(name: str) -> Iterator[str]:
         yield "a name has no NUL character"
     if "" in parts:
         yield "a name has no empty part between, before or after its slashes"
-    if any(part.strip() in {".", ".."} for part in parts):
+    if any(part.strip() in {".", ".."} for part in re.split(r"[/\\]", name)):  # to MinIO, \ separates here
         yield "no part of a name is . or .."
     if max(map(len, encoded)) > LONGEST_PART_BYTES:
         yield f"a part of a name has at most {LONGEST_PART_BYTES} bytes"

@@ -135,7 +135,9 @@ def test_name_that_minio_takes_is_no_violation(name):
     assert ACME.violations(name, 1) == []
 
 
-@pytest.mark.parametrize("name", ["", "/", "a/.csv/", "a/ .. /b.csv", "\udcff.csv", "a/" * 600 + "b.csv"])
+@pytest.mark.parametrize(
+    "name", ["", "/", "a/.csv/", "a/ .. /b.csv", "a\\..\\b.csv", "\udcff.csv", "a/" * 600 + "b.csv"]
+)
 def test_other_name_that_cannot_be_an_object_is_a_violation(name):
     assert "name" in [found.rule for found in ACME.violations(name, 1)]
 
