@@ -24,9 +24,8 @@ def expanded(key: str, blocks: Iterable[bytes], block_bytes: int, *, limit: int 
     for block in _gunzipped(_checked(key, blocks), block_bytes) if _says_gzip(key) else _checked(key, blocks):
         total += len(block)
         if limit is not None and total > limit:
-            raise FileRejected(
-                Reason.EXPANDED_TOO_LARGE, f"the file has more than {limit} bytes after decompression"
-            )
+            message = f"the file has more than {limit} bytes after decompression"
+            raise FileRejected(Reason.EXPANDED_TOO_LARGE, message)
         yield block
 
 
@@ -66,9 +65,8 @@ def _decompressed(member: "zlib._Decompress", data: bytes, block_bytes: int) -> 
     try:
         return member.decompress(data, block_bytes)
     except zlib.error as error:  # such as "Error -3 while decompressing data: incorrect data check"
-        raise FileRejected(
-            Reason.DAMAGED, f"the gzip is damaged: {str(error).rpartition(': ')[2]}"
-        ) from error
+        fault = str(error).rpartition(": ")[2]
+        raise FileRejected(Reason.DAMAGED, f"the gzip is damaged: {fault}") from error
 
 
 def _next_member(data: bytes) -> bytes:

@@ -41,9 +41,7 @@ def _start(block: bytes, encoding: Encoding) -> tuple[bytes, str]:
         if block.startswith(mark):
             return mark, codec
     if encoding == "utf-16":
-        message = (
-            "declared utf-16 needs a byte order mark at the start; without one it is utf-16-le or utf-16-be"
-        )
+        message = "utf-16 starts with a byte order mark; without one it is declared as utf-16-le or utf-16-be"
         raise FileRejected(Reason.BAD_ENCODING, message, line=1, offset=0)
     return b"", encoding
 
@@ -58,9 +56,8 @@ class _Decoding:
         self._line = 1
 
     def feed(self, block: bytes, *, final: bool = False) -> bytes:
-        start = self._offset - len(
-            self._decoder.getstate()[0]
-        )  # a character may have begun in an earlier block
+        begun, _ = self._decoder.getstate()  # of a character whose end is in this block
+        start = self._offset - len(begun)
         try:
             text = self._decoder.decode(block, final)
         except UnicodeDecodeError as error:

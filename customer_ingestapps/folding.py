@@ -10,12 +10,10 @@ from customer_ingestapps.contract import AppContract
 
 def fold_rows(contract: AppContract, frame: pl.DataFrame) -> pl.DataFrame:
     """Give one row per primary key: each column's last value, or its last cell where no value means null."""
-    key = pl.DataFrame(
-        {f"key {place}": _identity(frame[name]) for place, name in enumerate(contract.table.key)}
-    )
+    key = pl.DataFrame({name: _identity(frame[name]) for name in contract.table.key})
     if not key.is_duplicated().any():
         return frame
-    group = key.select(pl.struct(pl.all()).rank("dense")).to_series()
+    group = key.select(pl.struct(pl.all()).rank("dense")).to_series().alias('"')  # no column has this name
     kept = [
         pl.col(name).last() if contract.columns[name].empty == "null" else pl.col(name).drop_nulls().last()
         for name in frame.columns

@@ -47,9 +47,8 @@ def match_header(contract: AppContract, fields: Sequence[str | None], line: int)
         raise _unknown([name for name in names if fold(name) not in used], used, line)
     for name in contract.table.key:
         _check_key(name, [source for source in sources[name] if source not in known], line)
-    return Header(
-        tuple(names), known, tuple(name for name, read in sources.items() if known.keys() >= set(read))
-    )
+    table_columns = tuple(name for name, read in sources.items() if known.keys() >= set(read))
+    return Header(tuple(names), known, table_columns)
 
 
 def _own_names(names: list[str], used: set[str]) -> list[str]:

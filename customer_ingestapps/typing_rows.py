@@ -35,9 +35,8 @@ class _Fault:
 def type_rows(contract: AppContract, header: Header, rows: TextRows) -> tuple[pl.DataFrame, list[Reject]]:
     """Give the sound rows as columns of the table, and the others as rejects in line order."""
     texts = {name: _text(contract, name, rows.columns) for name in header.table_columns}
-    frame = pl.DataFrame(
-        {name: CODECS[contract.columns[name].type].parse(text) for name, text in texts.items()}
-    )
+    codecs = {name: CODECS[contract.columns[name].type] for name in texts}
+    frame = pl.DataFrame({name: codecs[name].parse(text) for name, text in texts.items()})
     first: dict[int, _Fault] = {}  # of each row that has one
     for fault in _faults(contract, texts, frame):
         for row in fault.rows.arg_true():

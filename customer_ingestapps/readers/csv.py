@@ -32,9 +32,8 @@ class CsvReader:
         self._batches = batches(texts, Scanner(delimiter=files.delimiter, quote=files.quote), limits)
         first = next(self._batches, None)
         if first is None:
-            raise FileRejected(
-                Reason.NO_HEADER, "the file is empty: its first line must name the columns", line=1
-            )
+            message = "the file is empty: its first line must name the columns"
+            raise FileRejected(Reason.NO_HEADER, message, line=1)
         self.header = self._fields(first, 0)
         self.header_line = int(first.records.lines[0])
 

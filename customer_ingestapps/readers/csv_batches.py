@@ -84,9 +84,8 @@ class _Pending:
         if self._scanned < len(self._text):
             self.add(b"\n")
         if line := self._scanner.quoted_since:
-            raise FileRejected(
-                Reason.UNCLOSED_QUOTE, f"the quote opened on line {line} is never closed", line=line
-            )
+            message = f"the quote opened on line {line} is never closed"
+            raise FileRejected(Reason.UNCLOSED_QUOTE, message, line=line)
 
     def take(self, rows: int, *, final: bool = False) -> Batch | None:
         """Give the next batch; None as long as more records may belong to it."""

@@ -42,7 +42,7 @@ class Records:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, which: "slice | Flags") -> "Records":
+    def __getitem__(self, which: slice | Flags) -> "Records":
         return Records(self.starts[which], self.ends[which], self.widths[which], self.lines[which])
 
     def moved(self, by: int) -> "Records":
@@ -63,9 +63,7 @@ class Scanner:
 
     def __init__(self, *, delimiter: str, quote: str) -> None:
         self._delimiter, self._quote = ord(delimiter), ord(quote)
-        self._before_opening = _table(
-            self._delimiter, _LF, self._quote
-        )  # a quote: the pair of it, inside a field
+        self._before_opening = _table(self._delimiter, _LF, self._quote)  # two quotes: one, inside a field
         self._after_closing = _table(self._delimiter, _LF, _CR, self._quote)
         self._offset = 0  # of the next piece
         self._line = 1
@@ -82,12 +80,8 @@ class Scanner:
         """
         text = np.frombuffer(lines, np.uint8)
         line_ends = np.flatnonzero(text == _LF)
-        ends, separators, returns = (
-            line_ends,
-            np.flatnonzero(text == self._delimiter),
-            np.flatnonzero(text == _CR),
-        )
-        misplaced = _NOWHERE
+        ends, separators = line_ends, np.flatnonzero(text == self._delimiter)
+        returns, misplaced = np.flatnonzero(text == _CR), _NOWHERE
         if self.quoted_since is not None or self._quote in lines:
             inside = self._inside(text)
             ends, separators, returns = (found[~inside[found]] for found in (ends, separators, returns))

@@ -1,10 +1,12 @@
 """What an app.toml may declare, what it may not, and what the refusal says."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from customer_ingestapps.contract import Column, load_contract
+import customer_ingestapps
+from customer_ingestapps.contract import Column, CqlType, Encoding, Files, Table, load_contract
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.templates import Slot, parse_template
 
@@ -118,3 +120,21 @@ def test_a_missing_or_unreadable_file_is_refused(document: Path) -> None:
 
 def test_a_template_keeps_doubled_braces_and_odd_column_names() -> None:
     assert parse_template("{{{My Col.x}}}").parts == ("{", Slot("My Col.x", 0), "}")
+
+
+def test_the_reference_has_every_key_type_and_encoding() -> None:
+    reference = (Path(customer_ingestapps.__file__).parent / "README.md").read_text("utf-8")
+    names = [
+        *Files.model_fields,
+        *Table.model_fields,
+        *Column.model_fields,
+        *get_args(CqlType),
+        *get_args(Encoding),
+    ]
+    assert [name for name in names if f"`{name}`" not in reference] == []
+
+
+def test_the_example_of_the_reference_is_a_good_contract(document: Path) -> None:
+    reference = (Path(customer_ingestapps.__file__).parent / "README.md").read_text("utf-8")
+    document.write_text(reference.partition("```toml\n")[2].partition("```")[0], "utf-8")
+    assert load_contract(document).sources("amount") == ("amount (eur)",)

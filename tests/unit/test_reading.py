@@ -258,7 +258,8 @@ class TestNoValue:
 
     def test_null_words_are_those_that_the_app_declares(self) -> None:
         ingest_app = app(self.COLUMNS, null_words=["NULL", "\\N"])
-        assert [row[1] for row in rows(ingest_app, self.DATA)] == [None, "", None, None, " "]
+        data = self.DATA + b"6, NULL,x\n7,null,x\n"
+        assert [row[1] for row in rows(ingest_app, data)] == [None, "", None, None, " ", " NULL", "null"]
 
     def test_a_null_word_in_quotes_is_text_and_elsewhere_no_value(self) -> None:
         ingest_app = app({**ID_NAME, "n": "int"}, null_words=["NA"])
