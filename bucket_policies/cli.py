@@ -6,9 +6,11 @@ Reads the settings, builds what the command needs, prints, and turns errors into
 
 import getpass
 import json
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
@@ -119,10 +121,12 @@ def auth_service(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
     )
-    with _listening(settings.listen) as listener:
-        structlog.get_logger(__name__).info("listening", address=settings.listen, demo=demo)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # raised once more by uvicorn, when it has shut down
+        signal.signal(ending, lambda *_: sys.exit(0))
+    with _listening(settings.listen) as listener, closing(session):
+        host, port = listener.getsockname()[:2]
+        structlog.get_logger(__name__).info("listening", host=host, port=port, demo=demo)
         uvicorn.Server(config).run(sockets=[listener])
-    session.close()
 
 
 def _mirror(act: Callable[[Administration, Iterable[Part]], Sequence[Difference]], *, as_json: bool) -> None:
