@@ -1,7 +1,11 @@
 """The row writer on a real Cassandra: what is written, when, and what the server thinks of the batches."""
 
+import socket
+import socketserver
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import polars as pl
@@ -10,8 +14,8 @@ import pytest
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
 from ingest_manager.cassandra_session import CassandraSession, connect
-from ingest_manager.errors import PermanentError, ServerDown
-from ingest_manager.row_writer import MISSING, RowWriter
+from ingest_manager.errors import PermanentError, ServerDown, UnknownResult
+from ingest_manager.row_writer import MISSING, RowWriter, TableWriter
 from ingest_manager.settings import Settings
 from ingest_manager.tables import declare_keyspace, declare_table
 from servers.instance import Instance
@@ -185,3 +189,94 @@ def test_a_port_where_nobody_listens_and_a_wrong_password_are_a_server_down(sett
         with pytest.raises(ServerDown) as raised:
             connect(Settings(_env_file=None, **(settings.model_dump() | change)))
         assert raised.value.server == "cassandra"
+
+
+class Wire(socketserver.ThreadingTCPServer):
+    """Stands between the driver and Cassandra and can be cut, or made to swallow answers."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    swallows_answers = False
+
+    def __init__(self, port: int) -> None:
+        self.server = ("127.0.0.1", port)
+        self.open: list[socket.socket] = []
+        super().__init__(("127.0.0.1", 0), Ends)
+        self.start()
+
+    def start(self) -> None:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def cut(self) -> None:
+        """End the connections and take no new ones."""
+        self.shutdown()
+        self.server_close()
+        for end in self.open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+class Ends(socketserver.BaseRequestHandler):
+    """One connection through the wire."""
+
+    server: Wire
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.server) as far:
+            self.server.open += [self.request, far]
+            threading.Thread(target=self.answer, args=(far,), daemon=True).start()
+            self.copy(self.request, far)
+
+    def answer(self, far: socket.socket) -> None:
+        self.copy(far, self.request)
+
+    def copy(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if not (source is not self.request and self.server.swallows_answers):
+                    target.sendall(data)
+
+
+@pytest.fixture
+def wire(settings: Settings) -> Iterator[Wire]:
+    wire = Wire(settings.cassandra_port)
+    yield wire
+    wire.cut()
+
+
+def through(wire: Wire, settings: Settings, **changes: object) -> CassandraSession:
+    port = {"cassandra_port": wire.server_address[1]}
+    return connect(Settings(_env_file=None, **(settings.model_dump() | port | changes)))
+
+
+def write_to_the_end(writer: TableWriter, rows: list) -> None:
+    writer.write(rows, STAMP_US)
+    writer.flush()
+
+
+def test_a_server_lost_under_a_load_is_a_server_down(
+    session: CassandraSession, keyspace: str, wire: Wire, settings: Settings
+):
+    declare_table(session, keyspace, readings())
+    with through(wire, settings) as lost:
+        writer = RowWriter(lost).open(keyspace, readings())
+        rows = encode_rows(readings(), frame_of(5_000), MISSING)
+        writer.write(rows, STAMP_US)
+        wire.cut()
+        with pytest.raises(ServerDown):
+            write_to_the_end(writer, rows)
+        with pytest.raises(ServerDown):
+            lost.execute("SELECT release_version FROM system.local")
+
+
+def test_a_compare_and_set_without_an_answer_may_have_been_applied(
+    session: CassandraSession, keyspace: str, wire: Wire, settings: Settings
+):
+    session.execute(f"CREATE TABLE {keyspace}.loads (load_id int PRIMARY KEY, status text)")
+    with through(wire, settings, cassandra_timeout_seconds=1) as deaf:
+        cql = f"INSERT INTO {keyspace}.loads (load_id, status) VALUES (1, 'queued') IF NOT EXISTS"
+        wire.swallows_answers = True
+        with pytest.raises(UnknownResult):
+            deaf.execute_cas(cql)
+        wire.swallows_answers = False
+    assert session.execute(f"SELECT status FROM {keyspace}.loads") == [{"status": "queued"}]

@@ -1,0 +1,55 @@
+"""The ceiling: the batches of a load built beforehand, then only sent, as many at once as ever are."""
+
+import threading
+import time
+from collections.abc import Iterable
+from operator import itemgetter
+
+from benchmarks.flights import Rows
+from customer_ingestapps.contract import AppContract
+from ingest_manager.batches import cut_batches, read_limits
+from ingest_manager.cassandra_session import Batch, CassandraSession, unlogged_batch
+from ingest_manager.errors import IngestError
+from ingest_manager.pace import MOST
+from ingest_manager.tables import declared_table, insert_statement
+
+
+class Ceiling:
+    """Sends the same batches again at every call."""
+
+    def __init__(
+        self, session: CassandraSession, keyspace: str, contract: AppContract, chunks: Iterable[Rows]
+    ) -> None:
+        table = declared_table(contract)
+        columns = list(table.columns)
+        partition_of = itemgetter(*(columns.index(name) for name in table.partition_key))
+        prepared = session.prepare(insert_statement(keyspace, table))
+        limits = read_limits(session)
+        self._session = session
+        self._batches: list[Batch] = []
+        self.rows = 0
+        for rows in chunks:
+            self.rows += len(rows)
+            for part in cut_batches(sorted(rows, key=partition_of), limits, partition_of):
+                self._batches.append(unlogged_batch(prepared, part, 0))
+
+    def send(self) -> float:
+        """Send everything; return rows per second."""
+        free = threading.Semaphore(MOST)
+        faults: list[IngestError] = []
+
+        def done(fault: IngestError | None) -> None:
+            if fault is not None:
+                faults.append(fault)
+            free.release()
+
+        started, timestamp_us = time.perf_counter(), time.time_ns() // 1000
+        for batch in self._batches:
+            batch.write_timestamp_us = timestamp_us
+            free.acquire()
+            self._session.send_batch(batch, done)
+        for _ in range(MOST):
+            free.acquire()
+        if faults:
+            raise faults[0]
+        return self.rows / (time.perf_counter() - started)

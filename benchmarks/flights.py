@@ -1,0 +1,46 @@
+"""The file that is loaded again and again: a year of departures, as customer-2 declares them."""
+
+import gzip
+import tempfile
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from customer_ingestapps.cells import encode_rows
+from customer_ingestapps.reading import read_chunks
+from customer_ingestapps.registry import IngestApp, Registry
+from demo.data import lay_out
+from ingest_manager.row_writer import MISSING
+
+APPS = Path(__file__).parent.parent / "customer_ingestapps"
+KEY = "flights.csv"
+BLOCK_BYTES = 8 * 2**20
+
+Rows = list[tuple[bytes | object, ...]]
+
+
+def flights_app() -> IngestApp:
+    """Return the app that takes the file."""
+    return Registry(APPS).pick("customer-2", KEY)
+
+
+def flights_file() -> bytes:
+    """Return the demo's weekly files as one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "files"
+        lay_out(folder)
+        weeks = [_lines(path) for path in sorted((folder / "customer-2").iterdir())]
+    header = weeks[0][0]
+    return b"".join(chain([header], *(lines[1:] for lines in weeks)))
+
+
+def _lines(path: Path) -> list[bytes]:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines(keepends=True)
+
+
+def encoded_chunks(app: IngestApp, content: bytes) -> Iterator[Rows]:
+    """Read and encode a file as a load does, from memory."""
+    blocks = (content[at : at + BLOCK_BYTES] for at in range(0, len(content), BLOCK_BYTES))
+    for chunk in read_chunks(app, KEY, blocks, expanded_limit=None):
+        yield encode_rows(app.contract, chunk.frame, MISSING)

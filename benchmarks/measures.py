@@ -1,0 +1,99 @@
+"""What is measured: reading alone, a load beside its ceiling, and the wait for a small file."""
+
+import gc
+import statistics
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from benchmarks.ceiling import Ceiling
+from benchmarks.flights import encoded_chunks, flights_app
+from benchmarks.marks import ROWS, marks_file
+from benchmarks.pipeline import CUSTOMER, Pipeline, eventually
+
+WARM_UP_ROWS = 1_000_000
+POLL_SECONDS = 0.002
+_COUNT = f"SELECT count(*) AS found FROM {CUSTOMER}.marks WHERE run = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The rounds of one thing measured, in its unit."""
+
+    name: str
+    unit: str
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Return the median of the rounds."""
+        return statistics.median(self.rounds)
+
+
+def reading(content: bytes, rounds: int) -> Measure:
+    """Measure bytes to encoded cells, in this process."""
+    app = flights_app()
+
+    def once() -> float:
+        started = time.perf_counter()
+        rows = sum(map(len, encoded_chunks(app, content)))
+        return rows / (time.perf_counter() - started)
+
+    once()
+    return Measure("readers and codecs alone", "rows/s", tuple(once() for _ in range(rounds)))
+
+
+def loading(pipeline: Pipeline, content: bytes, rounds: int) -> list[Measure]:
+    """Measure one big file from event to outcome beside its ceiling, in turns, after a warm-up."""
+    app = flights_app()
+    ceiling = Ceiling(pipeline.session, CUSTOMER, app.contract, encoded_chunks(app, content))
+    gc.collect()
+    gc.freeze()  # millions of cells that live to the end need not be looked at again and again
+
+    def load() -> float:
+        event = pipeline.put(f"flights-{uuid.uuid4()}.csv", content)
+        arrived_at = datetime.now(UTC)
+        outcome = pipeline.loaded(event)
+        ended_at: datetime = outcome["ended_at"].replace(tzinfo=UTC)
+        return float(outcome["rows_written"]) / (ended_at - arrived_at).total_seconds()
+
+    _warm_up([load, ceiling.send], ceiling.rows)
+    loads, ceilings = [], []
+    for _ in range(rounds):
+        loads.append(load())
+        ceilings.append(ceiling.send())
+    ratios = tuple(load / most for load, most in zip(loads, ceilings, strict=True))
+    return [
+        Measure("a big file, event to outcome", "rows/s", tuple(loads)),
+        Measure("its ceiling: encoded beforehand, only sent", "rows/s", tuple(ceilings)),
+        Measure("load ÷ ceiling", "", ratios),
+    ]
+
+
+def _warm_up(turns: list[Callable[[], float]], rows: int) -> None:
+    for number in range(-(-WARM_UP_ROWS // rows)):
+        turns[number % len(turns)]()
+
+
+def waiting(pipeline: Pipeline, rounds: int) -> Measure:
+    """Measure from the PUT of a small file until all its rows can be read."""
+
+    def once() -> float:
+        run = str(uuid.uuid4())
+        body = marks_file(run)
+        started = time.perf_counter()
+        event = pipeline.put(f"marks-{run}.csv", body)
+        eventually(lambda: _all_there(pipeline, run), POLL_SECONDS)
+        waited = time.perf_counter() - started
+        pipeline.loaded(event)
+        return waited * 1_000
+
+    for _ in range(5):
+        once()
+    return Measure(f"PUT → {ROWS:,} readable rows", "ms", tuple(once() for _ in range(rounds)))
+
+
+def _all_there(pipeline: Pipeline, run: str) -> bool:
+    return bool(pipeline.session.execute(_COUNT, (run,))[0]["found"] == ROWS)

@@ -1,0 +1,114 @@
+"""The running system of one customer: documents and apps in a folder, a manager, PUTs and their outcomes."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from benchmarks.flights import APPS
+from benchmarks.marks import MARKS_APP
+from bucket_policies.customers import STAGING_PREFIX
+from ingest_manager import cassandra_session
+from ingest_manager.cassandra_session import CassandraSession, Row
+from ingest_manager.events import ObjectEvent
+from ingest_manager.settings import Settings
+from servers.instance import Instance
+from servers.process import Process
+from servers.service import Service, set_up
+
+CUSTOMER = "benchmark"
+DOCUMENT = {"formats": [".csv"], "number_files": 1000, "data_sizes": 512 * 1024}
+PATIENCE_SECONDS = 120
+
+_OUTCOME = "SELECT status, reason, rows_written, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
+
+T = TypeVar("T")
+
+
+class Pipeline:
+    """Puts objects and watches them become rows."""
+
+    def __init__(self, session: CassandraSession, s3: Any) -> None:
+        self.session = session
+        self._s3 = s3
+
+    def put(self, key: str, body: bytes) -> ObjectEvent:
+        """Put an object into the customer's staging bucket; return what identifies its load."""
+        bucket = STAGING_PREFIX + CUSTOMER
+        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+        return ObjectEvent(bucket, key, answer["VersionId"], written_us=0)
+
+    def loaded(self, event: ObjectEvent) -> Row:
+        """Wait until a load has its outcome and everything is tidied up; return its ledger row.
+
+        Raises:
+            RuntimeError: it did not end as loaded.
+        """
+        row = eventually(lambda: self._placed(event))
+        if row["status"] != "loaded":
+            raise RuntimeError(f"{event.key} ended as {row['status']}: {row['reason']}")
+        return row
+
+    def _placed(self, event: ObjectEvent) -> Row:
+        rows = self.session.execute(_OUTCOME, (event.load_id,))
+        return rows[0] if rows and rows[0]["placed_at"] else {}
+
+
+def eventually(look: Callable[[], T], pause_seconds: float = 0.05) -> T:
+    """Return the first true answer.
+
+    Raises:
+        RetryError: none came in time; the manager's log tells why.
+    """
+    again = Retrying(
+        retry=retry_if_result(lambda answer: not answer),
+        wait=wait_fixed(pause_seconds),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+    )
+    return again(look)
+
+
+@contextmanager
+def running_pipeline(instance: Instance) -> Iterator[Pipeline]:
+    """Run a manager for the benchmark's customer on an instance's servers."""
+    folder = instance.folder / "benchmark"
+    environment = instance.environment() | _lay_out(folder)
+    set_up(environment)
+    settings = Settings(_env_file=instance.folder / "env")
+    manager = Service(Process("benchmark-manager", folder), ("ingest-manager", "run"), environment)
+    manager.start()
+    try:
+        with cassandra_session.connect(settings) as session:
+            yield Pipeline(session, _s3(environment))
+    finally:
+        manager.stop()
+
+
+def _lay_out(folder: Path) -> dict[str, str]:
+    """Write the customer's document and apps; return where the packages find them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    policies, apps = folder / "bucket_policies", folder / "customer_ingestapps"
+    (policies / "customers").mkdir(parents=True)
+    (policies / "customers" / f"{CUSTOMER}.json").write_text(json.dumps(DOCUMENT))
+    (policies / "users.json").write_text("{}")
+    shutil.copytree(APPS / "customer-2" / "flights", apps / CUSTOMER / "flights")
+    (apps / CUSTOMER / "marks").mkdir()
+    (apps / CUSTOMER / "marks" / "app.toml").write_text(MARKS_APP)
+    return {"BUCKET_POLICIES_DIR": str(policies), "CUSTOMER_INGESTAPPS_DIR": str(apps)}
+
+
+def _s3(environment: dict[str, str]) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=environment["BUCKET_POLICIES_S3_URL"],
+        aws_access_key_id=environment["BUCKET_POLICIES_ADMIN_ACCESS_KEY"],
+        aws_secret_access_key=environment["BUCKET_POLICIES_ADMIN_SECRET_KEY"],
+        region_name="us-east-1",
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
