@@ -37,6 +37,11 @@ def push_all(data: Path, server: str, console: Console) -> list[Pushed]:
         return list(pool.map(push, PASSWORDS))
 
 
+def has_pushed(data: Path) -> bool:
+    """Ask whether every customer's last push has a report."""
+    return all(pushed_files(data, customer) for customer in PASSWORDS)
+
+
 def pushed_files(data: Path, customer: str) -> tuple[Mapping[str, Any], ...]:
     """Read what the customer's last push reported; nothing when it reported nothing."""
     report = data / f"{customer}.json"
@@ -47,12 +52,14 @@ def pushed_files(data: Path, customer: str) -> tuple[Mapping[str, Any], ...]:
 def _run(customer: str, data: Path, server: str, console: Console) -> int:
     command: list[str | Path] = [FETCHDATA, "-u", customer, "-d", data / customer, "--wait", "--json"]
     environment = os.environ | {"FETCHDATA_SERVER": server, "FETCHDATA_PASSWORD": PASSWORDS[customer]}
+    unfinished = data / f".{customer}.json"
     with (
-        (data / f"{customer}.json").open("wb") as report,
+        unfinished.open("wb") as report,
         subprocess.Popen(
             command, env=environment, stdout=report, stderr=subprocess.PIPE, text=True
         ) as process,
     ):
         for line in process.stderr or ():
             console.print(Text(f"{customer}: {line.rstrip()}"), soft_wrap=True)
+    unfinished.replace(data / f"{customer}.json")  # an interrupted run leaves the report before it
     return process.returncode

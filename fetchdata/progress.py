@@ -48,6 +48,7 @@ class _Lines:
     def __init__(self, name: str, total: int, notice: Callable[[str], None]) -> None:
         self._name, self._total, self._notice = name, total, notice
         self._done = 0
+        self._line = ""
         self._told_at = time.monotonic()
 
     def advance(self, amount: int) -> None:
@@ -57,5 +58,6 @@ class _Lines:
 
     def tell(self) -> None:
         self._told_at = time.monotonic()
-        if self._total:
-            self._notice(f"{self._name}: {100 * self._done // self._total} %")
+        before, self._line = self._line, f"{self._name}: {100 * self._done // max(self._total, 1)} %"
+        if self._total and self._line != before:
+            self._notice(self._line)
