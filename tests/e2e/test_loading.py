@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from support.denial import Denial
 from support.rabbit import discard_events, messages, publish, waiting
 from support.testbed import Platform, csv_of, eventually
 
@@ -108,8 +109,8 @@ def test_event_before_its_customer_exists_is_loaded_when_it_does(platform: Platf
 def test_waiting_retry_lies_in_a_retry_queue_and_blocks_nobody(platform: Platform) -> None:
     broken, other = platform.add_customer(), platform.add_customer()
     platform.apply()
-    deny_reading(platform, broken)
-    with platform.manager(INGEST_MANAGER_RETRY_PAUSES_SECONDS="[10]"):
+    denial = Denial(platform, broken)
+    with platform.manager(**denial.settings, INGEST_MANAGER_RETRY_PAUSES_SECONDS="[10]"):
         platform.put(broken, "people.csv", csv_of([(1, "a", "b")]))
         eventually(lambda: waiting(platform, "retry.10s") > 0, what="a message in retry.10s")
         eventually(lambda: [load["status"] for load in platform.ledger(broken)] == ["waiting"])
@@ -117,7 +118,7 @@ def test_waiting_retry_lies_in_a_retry_queue_and_blocks_nobody(platform: Platfor
         [load] = platform.settled(other, 1)
         assert load["status"] == "loaded"
         assert [load["status"] for load in platform.ledger(broken)] == ["waiting"]
-        platform.s3.delete_bucket_policy(Bucket=f"staging-{broken}")
+        denial.lift()
         [load] = platform.settled(broken, 1)
         platform.verify(broken)
     assert (load["status"], load["attempts"]) == ("loaded", 2)
@@ -126,12 +127,12 @@ def test_waiting_retry_lies_in_a_retry_queue_and_blocks_nobody(platform: Platfor
 def test_object_that_may_not_be_read_ends_as_failed_after_its_attempts(platform: Platform) -> None:
     customer = platform.add_customer()
     platform.apply()
-    deny_reading(platform, customer)
+    denial = Denial(platform, customer)
     quick = {"INGEST_MANAGER_RETRY_PAUSES_SECONDS": "[1]", "INGEST_MANAGER_ATTEMPTS": "2"}
-    with platform.manager(**quick):
+    with platform.manager(**denial.settings, **quick):
         platform.put(customer, "people.csv", csv_of([(1, "a", "b")]))
         eventually(lambda: [load["status"] for load in platform.ledger(customer)] == ["failed"])
-        platform.s3.delete_bucket_policy(Bucket=f"staging-{customer}")
+        denial.lift()
         [load] = platform.settled(customer, 1)
         platform.verify(customer)
     assert (load["status"], load["reason"], load["attempts"]) == ("failed", "AccessDenied", 2)
@@ -166,18 +167,6 @@ def test_small_file_that_turns_out_broken_writes_nothing(platform: Platform) -> 
         platform.verify(customer)
     assert (load["status"], load["reason"], load["rows_written"]) == ("rejected", "unclosed_quote", 0)
     assert platform.rows(customer) == []
-
-
-def deny_reading(platform: Platform, customer: str) -> None:
-    """Let nobody but root read the customer's staging bucket."""
-    statement = {
-        "Effect": "Deny",
-        "Principal": {"AWS": ["*"]},
-        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-        "Resource": [f"arn:aws:s3:::staging-{customer}/*"],
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    platform.s3.put_bucket_policy(Bucket=f"staging-{customer}", Policy=policy)
 
 
 def event_body(customer: str, key: str, version: str, **item: Any) -> bytes:

@@ -39,7 +39,7 @@ note = "text"
 """
 
 
-def eventually(check: Callable[[], T], *, within: float = 60, what: str = "it") -> T:
+def eventually(check: Callable[[], T], *, within: float = 120, what: str = "it") -> T:
     """Return the first true answer of a check; fail when none comes in time."""
     deadline = time.monotonic() + within
     while not (answer := check()):
@@ -187,7 +187,7 @@ class Platform:
         rows = self.session.execute("SELECT * FROM ingest.loads")
         return sorted((row for row in rows if row["customer"] == customer), key=lambda row: row["write_base"])
 
-    def settled(self, customer: str, count: int, *, within: float = 60) -> list[dict[str, Any]]:
+    def settled(self, customer: str, count: int, *, within: float = 120) -> list[dict[str, Any]]:
         """Wait until so many loads have ended and are placed; return the ledger's rows."""
 
         def placed() -> list[dict[str, Any]]:
