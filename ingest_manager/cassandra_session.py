@@ -79,20 +79,26 @@ def fault_of(error: Exception) -> IngestError | None:
         if kind in _DOWN:
             return _unreachable(error)
         if kind in _TRANSIENT:
-            return TransientError(f"Cassandra could not answer in time: {_text(error)}")
+            return TransientError(f"Cassandra gave no good answer: {_text(error)}", "cassandra_no_answer")
         if kind in _PERMANENT:
             return PermanentError(f"Cassandra refused the statement: {_text(error)}", _PERMANENT[kind])
     return None
 
 
 def _unreachable(error: Exception) -> IngestError:
-    """A host that answered, if only to say that it is overloaded, is not down."""
-    by_host = getattr(error, "errors", None) or {}
-    for answer in by_host.values():
+    """A host that answered, if only that it is overloaded, is not down; nor is one that met a slip of ours."""
+    for answer in (getattr(error, "errors", None) or {}).values():
         fault = fault_of(answer)
         if isinstance(fault, TransientError):
             return fault
+        if fault is None and not isinstance(answer, OSError):
+            return _unexpected(answer)
     return ServerDown(f"Cassandra cannot be reached: {_text(error)}", server="cassandra")
+
+
+def _unexpected(error: Exception) -> IngestError:
+    """A fault of ours, such as a cell that is no bytes: attempts are counted, so it does not go on for ever."""
+    return TransientError(f"internal error before Cassandra: {_text(error)}", "internal_error")
 
 
 def _text(error: Exception) -> str:
@@ -210,10 +216,6 @@ class CassandraSession:
         """Start a batch; `done` is called once, with its fault if any, mostly on the driver's thread."""
         future = self._session.execute_async(batch)
         future.add_callbacks(lambda _: done(None), lambda error: done(fault_of(error) or _unexpected(error)))
-
-
-def _unexpected(error: Exception) -> IngestError:
-    return PermanentError(f"unexpected fault while writing: {_text(error)}", "internal_error")
 
 
 def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timestamp_us: int) -> Batch:

@@ -84,6 +84,14 @@ def test_a_server_that_is_slow_or_busy_is_a_passing_fault(error):
     assert not isinstance(raised.value, UnknownResult)
 
 
+def test_a_slip_of_our_own_is_no_server_down():
+    """The driver wraps what goes wrong while it encodes; taken for an outage, it would stop everything."""
+    error = NoHostAvailable("no host", {"127.0.0.1": TypeError("a bytes-like object is required")})
+    with pytest.raises(TransientError) as raised, driver_faults():
+        raise error
+    assert raised.value.reason == "internal_error"
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
