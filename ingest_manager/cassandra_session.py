@@ -86,7 +86,7 @@ def fault_of(error: Exception) -> IngestError | None:
 
 
 def _unreachable(error: Exception) -> IngestError:
-    """A host that answered, if only that it is overloaded, is not down; nor is one that met a slip of ours."""
+    """A host that answered, if only that it is overloaded, is not down; nor one that met a slip of ours."""
     for answer in (getattr(error, "errors", None) or {}).values():
         fault = fault_of(answer)
         if isinstance(fault, TransientError):
@@ -97,7 +97,7 @@ def _unreachable(error: Exception) -> IngestError:
 
 
 def _unexpected(error: Exception) -> IngestError:
-    """A fault of ours, such as a cell that is no bytes: attempts are counted, so it does not go on for ever."""
+    """A fault of ours, such as a cell that is no bytes: attempts are counted, so it ends."""
     return TransientError(f"internal error before Cassandra: {_text(error)}", "internal_error")
 
 
