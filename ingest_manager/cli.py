@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bucket_policies.customers import Customer, CustomerDirectory
+from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, logs, setup, status_service
@@ -44,7 +45,7 @@ OneCustomer = Annotated[str | None, typer.Option("--customer", help="Only this c
 
 @cli.command("setup")
 def set_up() -> None:
-    r"""Create the broker's topology, the ledger, and the keyspaces, tables and queues of all customers.
+    """Create the broker's topology, the ledger, and the keyspaces, tables and queues of all customers.
 
     \b
     Can be repeated; `run` does the same at its start.
@@ -62,7 +63,7 @@ def set_up() -> None:
 
 @cli.command()
 def run() -> None:
-    r"""Load what arrives, until SIGTERM or Ctrl-C.
+    """Load what arrives, until SIGTERM or Ctrl-C.
 
     \b
     Examples:
@@ -74,7 +75,7 @@ def run() -> None:
 
 @cli.command("status-service")
 def serve_status() -> None:
-    r"""Serve the customers' own history and rejects over HTTP.
+    """Serve the customers' own history and rejects over HTTP.
 
     \b
     Example:  INGEST_MANAGER_STATUS_LISTEN=127.0.0.1:8081 ingest-manager status-service
@@ -100,7 +101,7 @@ def history(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    r"""Show the loads, newest object first.
+    """Show the loads, newest object first.
 
     \b
     Examples:
@@ -119,7 +120,7 @@ def history(
 
 @cli.command()
 def reconcile(customer: OneCustomer = None) -> None:
-    r"""Look now for objects whose event was lost, and publish an event for each.
+    """Look now for objects whose event was lost, and publish an event for each.
 
     \b
     Example:  ingest-manager reconcile --customer customer-1
@@ -143,7 +144,7 @@ def reconcile(customer: OneCustomer = None) -> None:
 
 @cli.command()
 def verify(customer: OneCustomer = None, as_json: AsJson = False) -> None:
-    r"""Compare buckets, ledger and archive, and print every difference; exit 1 if there is one.
+    """Compare buckets, ledger and archive, and print every difference; exit 1 if there is one.
 
     \b
     Examples:
@@ -171,7 +172,7 @@ def main() -> None:
         _fail(f"{name}: {first['msg']}; set it in the environment or run where .local/env is", 2)
     except ServerDown as error:
         _fail(str(error), 4)
-    except IngestError as error:
+    except (IngestError, ContractError) as error:
         _fail(str(error), 1)
 
 
@@ -203,9 +204,9 @@ def _moment(text: str | None) -> datetime | None:
         if text[-1:] in units and text[:-1].isdecimal():
             return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
         moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is neither like 90m, 24h or 7d nor an ISO time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _history_table(loads: list[Load]) -> Table:
