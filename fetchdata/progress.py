@@ -1,10 +1,8 @@
 """What the customer sees while a command runs, on standard error: bars on a terminal, few lines elsewhere."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -18,8 +16,8 @@ Advance = Callable[[int], None]
 class Watcher:
     """Tells of stages and notices."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._console = Console(file=stream or sys.stderr)
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
 
     def notice(self, line: str) -> None:
         """Show one line that the customer should read."""
