@@ -98,7 +98,8 @@ class Cassandra(Server):
         try:
             yield cluster.connect()
         except NoHostAvailable as error:
-            refusals = [cause for cause in error.errors.values() if isinstance(cause, AuthenticationFailed)]
+            causes = error.errors.values() if isinstance(error.errors, dict) else ()  # or a list of hosts
+            refusals = [cause for cause in causes if isinstance(cause, AuthenticationFailed)]
             raise (refusals or [error])[0] from error
         finally:
             cluster.shutdown()
