@@ -35,7 +35,6 @@ class Manager:
         ledger = connect_ledger(settings, session)
         store = connect_store(settings)
         self._settings = settings
-        self._session = session
         self._publisher = Publisher(amqp_url)
         self._stop_workers = worker_pool.stop_event()
         self._workers = [
@@ -67,6 +66,7 @@ class Manager:
         grace = self._settings.shutdown_seconds
         log.info("the manager stops", action="stop")
         self._housekeeping.stop()
+        self._housekeeping.join(_CLOSE_SECONDS)
         giving_back = threading.Timer(grace / 2, self._stop_workers.set)  # short loads may still end
         giving_back.start()
         self._dispatcher.stop(grace)
@@ -79,21 +79,52 @@ class Manager:
             worker.close(_CLOSE_SECONDS)
         self._outages.stop()
         self._publisher.close()
-        self._session.close()
         log.info("the manager has stopped", action="stop")
 
 
+class Ending:
+    """When to stop: on SIGTERM or SIGINT, or when a thread dies of a fault that nobody expected."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.is_fault = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.over.set())
+        threading.excepthook = self._on_death
+
+    def _on_death(self, death: threading.ExceptHookArgs) -> None:
+        # Going on without one of its threads, a manager would look alive and load nothing.
+        name = death.thread.name if death.thread else "unknown"
+        log.critical("a thread died", action="stop", thread=name, exc_info=death.exc_value)
+        self.is_fault = self.is_fault or not self.over.is_set()
+        self.over.set()
+
+
 def run(settings: Settings, on_effect: Effect | None = None) -> None:
-    """Run a manager until SIGTERM or SIGINT; servers that are away at the start are waited for."""
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
-    session = connect_patiently(settings)
-    _set_up_patiently(session, settings, over)
-    manager = Manager(settings, session, on_effect)
-    manager.start()
-    over.wait()
-    manager.stop()
+    """Run a manager until SIGTERM or SIGINT; servers that are away at the start are waited for.
+
+    Raises:
+        SystemExit: a thread died, so the manager has stopped; whoever keeps it running starts it again.
+    """
+    ending = Ending()
+    try:
+        session = connect_patiently(settings, ending.over)
+    except ServerDown:  # told to stop before there was a server
+        return
+    with session:
+        _set_up_patiently(session, settings, ending.over)
+        if not ending.over.is_set():
+            _serve(Manager(settings, session, on_effect), ending.over)
+    if ending.is_fault:
+        raise SystemExit(1)
+
+
+def _serve(manager: Manager, over: threading.Event) -> None:
+    try:
+        manager.start()
+        over.wait()
+    finally:
+        manager.stop()
 
 
 def _set_up_patiently(session: CassandraSession, settings: Settings, over: threading.Event) -> None:

@@ -6,6 +6,7 @@ connection's thread; other threads hand their acks over to it.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 _BLOCKED_SECONDS = 30
 _RECONNECT_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 _NOT_FOUND = 404
 
 
@@ -98,12 +100,16 @@ def declare_customer(channel: BlockingChannel, queue_name: str, bucket: str) -> 
 
 def messages_in(channel: BlockingChannel, queue: str) -> int:
     """Return how many messages of a queue wait for delivery; none where there is no such queue."""
+    own = channel.connection.channel()  # a queue that is not there costs the channel
     try:
-        return int(channel.queue_declare(queue, passive=True).method.message_count)
+        return int(own.queue_declare(queue, passive=True).method.message_count)
     except ChannelClosedByBroker as error:
         if error.reply_code != _NOT_FOUND:
             raise
         return 0
+    finally:
+        if own.is_open:
+            own.close()
 
 
 def move_messages(
@@ -139,13 +145,15 @@ class Publisher:
     def __init__(self, url: str) -> None:
         self._url = url
         self._lock = threading.Lock()
+        self._connection: BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
+        self._is_blocked = False
 
     def publish(self, exchange: str, routing_key: str, body: bytes, headers: Mapping[str, Any]) -> None:
         """Return when the broker has taken the message over.
 
         Raises:
-            ServerDown: it did not, even on a new connection.
+            ServerDown: it takes nothing now, or did not confirm even on a new connection.
         """
         properties = pika.BasicProperties(
             content_type="application/json", delivery_mode=pika.DeliveryMode.Persistent, headers=dict(headers)
@@ -171,17 +179,30 @@ class Publisher:
             raise ServerDown(f"RabbitMQ did not confirm a message: {error!r}", server="rabbitmq") from error
 
     def _send(self, exchange: str, routing_key: str, body: bytes, properties: pika.BasicProperties) -> None:
-        if self._channel is None or not self._channel.is_open:
-            connection = BlockingConnection(_parameters(self._url))
-            self._channel = connection.channel()
+        if self._connection is None or self._channel is None:
+            self._connection = self._open()
+            self._channel = self._connection.channel()
             self._channel.confirm_delivery()
+        self._connection.process_data_events(time_limit=0)  # learns of an alarm, or that the connection ended
+        if self._is_blocked:  # what is sent now might arrive after we have given it up, and then twice
+            raise ServerDown("RabbitMQ takes no messages: it is low on memory or disk", server="rabbitmq")
         self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
 
+    def _open(self) -> BlockingConnection:
+        self._is_blocked = False
+        connection = BlockingConnection(_parameters(self._url))
+        connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(True))
+        connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(False))
+        return connection
+
+    def _set_blocked(self, is_blocked: bool) -> None:
+        self._is_blocked = is_blocked
+
     def _close(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None and channel.connection.is_open:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None and connection.is_open:
             try:
-                channel.connection.close()
+                connection.close()
             except (AMQPError, OSError):
                 log.debug("closing a broken connection failed", action="publish")
 
@@ -198,11 +219,10 @@ class Consumer(threading.Thread):
         self._prefetch = prefetch
         self._on_delivery = on_delivery
         self._queues: tuple[str, ...] = ()
-        self._connection: BlockingConnection | None = None
         self._over = threading.Event()
 
     def consume(self, queues: Iterable[str]) -> None:
-        """Set the queues to take deliveries from."""
+        """Set the queues to take deliveries from; what others have delivered goes back to them."""
         self._queues = tuple(queues)
 
     def stop(self) -> None:
@@ -219,15 +239,26 @@ class Consumer(threading.Thread):
                 self._over.wait(_RECONNECT_SECONDS)
 
     def _serve(self) -> None:
-        connection = self._connection = BlockingConnection(_parameters(self._url))
-        channels: dict[str, BlockingChannel] = {}
-        while not self._over.is_set():
-            for queue in self._queues:
-                if queue not in channels or not channels[queue].is_open:
-                    channels[queue] = self._open(connection, queue)
-            connection.process_data_events(time_limit=0.5)
-        connection.process_data_events(time_limit=0)
-        connection.close()
+        with BlockingConnection(_parameters(self._url)) as connection:
+            channels: dict[str, BlockingChannel] = {}
+            next_look = 0.0
+            while not self._over.is_set():
+                if time.monotonic() >= next_look:
+                    self._look_after(connection, channels)
+                    next_look = time.monotonic() + _LOOK_SECONDS
+                connection.process_data_events(time_limit=_LOOK_SECONDS)
+            _send_acks(connection)
+
+    def _look_after(self, connection: BlockingConnection, channels: dict[str, BlockingChannel]) -> None:
+        """Have one consuming channel for each queue: the broker can end a channel, or only its consumer."""
+        for queue, channel in list(channels.items()):
+            if queue not in self._queues or not (channel.is_open and channel.consumer_tags):
+                del channels[queue]
+                if channel.is_open:
+                    channel.close()
+        for queue in self._queues:
+            if queue not in channels:
+                channels[queue] = self._open(connection, queue)
 
     def _open(self, connection: BlockingConnection, queue: str) -> BlockingChannel:
         channel = connection.channel()
@@ -242,6 +273,14 @@ class Consumer(threading.Thread):
         self, queue: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes
     ) -> None:
         self._on_delivery(Delivery(queue, body, properties.headers or {}, channel, method.delivery_tag))
+
+
+def _send_acks(connection: BlockingConnection) -> None:
+    """Send what other threads have handed over so far: a callback of ours comes after theirs."""
+    is_done = threading.Event()
+    connection.add_callback_threadsafe(is_done.set)
+    while not is_done.is_set():
+        connection.process_data_events(time_limit=_LOOK_SECONDS)
 
 
 def _parameters(url: str) -> pika.URLParameters:

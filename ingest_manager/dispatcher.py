@@ -5,9 +5,11 @@ another copy of its event. While a server is away nothing is handed out and no a
 """
 
 import threading
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -16,7 +18,13 @@ import structlog
 from bucket_policies.customers import customer_of_bucket
 from ingest_manager import topology
 from ingest_manager.broker import Delivery
-from ingest_manager.errors import IngestError, ServerDown, UnusableMessage
+from ingest_manager.errors import (
+    IngestError,
+    PermanentError,
+    ServerDown,
+    TransientError,
+    UnusableMessage,
+)
 from ingest_manager.events import ObjectEvent, parse_message
 from ingest_manager.fairness import FairQueue, Turn
 from ingest_manager.ledger import Ledger
@@ -78,11 +86,12 @@ class Dispatcher:
 
     def stop(self, timeout_seconds: float) -> None:
         """Hand out nothing more and wait for the loads under way."""
+        deadline = time.monotonic() + timeout_seconds
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout_seconds)
+            thread.join(max(0, deadline - time.monotonic()))
 
     def take_delivery(self, delivery: Delivery) -> None:
         """Sort a delivery: to the workers, to the dead letters, or away with it."""
@@ -107,12 +116,14 @@ class Dispatcher:
         if customer is None:
             reason = f"{event.bucket!r} is no staging bucket"
             self._settler.dead_letter(delivery, reason, is_unusable=True)
-            return
-        retry_of = delivery.headers.get(topology.RETRY_HEADER)
-        assignment = Assignment(customer, event, uuid.uuid4(), retry_of)
-        with self._changed:
-            self._queue.offer(customer, Job(delivery, assignment), size=event.size)
-            self._changed.notify()
+        elif delivery.headers.get(topology.BUCKET_HEADER) != event.bucket:
+            self._settler.split(delivery, [event])  # to the queue of its own bucket
+        else:
+            retry_of = delivery.headers.get(topology.RETRY_HEADER)
+            assignment = Assignment(customer, event, uuid.uuid4(), retry_of)
+            with self._changed:
+                self._queue.offer(customer, Job(delivery, assignment), size=event.size)
+                self._changed.notify()
 
     def _serve(self, worker: WorkerProcess) -> None:
         while (turn := self._next()) is not None:
@@ -139,7 +150,7 @@ class Dispatcher:
         try:
             settlement = worker.run(job.assignment)
             if isinstance(settlement, Retry):
-                self._ledger.ping()  # a fault that is the server's own counts no attempt
+                self._ask_for_ledger()  # a fault that is the server's own counts no attempt
         except WorkerDied as death:
             log.error(
                 "a worker died", action="load", load_id=str(job.assignment.event.load_id), error=str(death)
@@ -149,6 +160,10 @@ class Dispatcher:
         except ServerDown as error:
             return ServerLost(error.server, str(error))
         return settlement
+
+    def _ask_for_ledger(self) -> None:
+        with suppress(TransientError, PermanentError):  # which are answers too
+            self._ledger.ping()
 
     def _release(self, job: Job, death: WorkerDied) -> None:
         try:
@@ -199,9 +214,10 @@ class Dispatcher:
             delivery.ack()
 
     def _remember(self, load: Load) -> None:
-        self._done[load.load_id] = None
-        if len(self._done) > _REMEMBERED:
-            self._done.popitem(last=False)
+        with self._changed:
+            self._done[load.load_id] = None
+            if len(self._done) > _REMEMBERED:
+                self._done.popitem(last=False)
 
 
 def _log_outcome(load: Load) -> None:

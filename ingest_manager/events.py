@@ -18,6 +18,7 @@ _LOADABLE = frozenset(_CREATED + kind for kind in ("Put", "Post", "Copy", "Compl
 _TEST_EVENT = "s3:TestEvent"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "ingestion-platform:load")
 _UPLOAD_ID = "x-amz-meta-upload-id"
+_LARGEST_BYTES = 2**63 - 1  # what a bigint holds
 
 NULL_VERSION = "null"
 """The version id of an object that was put while its bucket had no versioning."""
@@ -106,7 +107,7 @@ def _event_of(record: Any) -> ObjectEvent | None:
             key=unquote_plus(_text(item["key"]), errors="strict"),
             version_id=_text(item.get("versionId") or NULL_VERSION),
             written_us=_written_us(record),
-            size=None if item.get("size") is None else int(item["size"]),
+            size=_size(item.get("size")),
             upload_id=_upload_id(item.get("userMetadata")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -116,7 +117,17 @@ def _event_of(record: Any) -> ObjectEvent | None:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} is not a text")
+    value.encode()  # JSON can hold half a character, which nothing else can
     return value
+
+
+def _size(value: Any) -> int | None:
+    if value is None:
+        return None
+    size = int(value)
+    if not 0 <= size <= _LARGEST_BYTES:
+        raise ValueError(f"{size} is no size of an object")
+    return size
 
 
 def _written_us(record: dict[str, Any]) -> int:
@@ -133,4 +144,4 @@ def _written_us(record: dict[str, Any]) -> int:
 def _upload_id(metadata: Any) -> str | None:
     if not isinstance(metadata, dict):
         return None
-    return next((str(value) for name, value in metadata.items() if name.lower() == _UPLOAD_ID), None)
+    return next((_text(value) for name, value in metadata.items() if name.lower() == _UPLOAD_ID), None)

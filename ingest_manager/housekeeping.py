@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from bucket_policies.customers import Customer, CustomerDirectory
+from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, setup, topology
 from ingest_manager.cassandra_session import CassandraSession
-from ingest_manager.errors import IngestError
+from ingest_manager.errors import IngestError, PermanentError, TransientError
 from ingest_manager.reconcile import Reconciler
 from ingest_manager.settings import Settings
 
@@ -53,6 +54,7 @@ class Housekeeping(threading.Thread):
             try:
                 self.take_up_customers()
                 if time.monotonic() >= next_reconcile:
+                    self.restore_topology()
                     self.reconcile()
                     next_reconcile = time.monotonic() + self._settings.reconcile_seconds
             except IngestError as error:
@@ -60,27 +62,47 @@ class Housekeeping(threading.Thread):
             self._over.wait(self._settings.documents_seconds)
 
     def take_up_customers(self) -> None:
-        """Make what new customers and changed apps need, and consume the queues of all."""
-        customers = self._customers.current()
-        self._tell_problems()
-        found = {
-            customer: tuple(app.version for app in self._registry.apps(customer.id))
-            for customer in customers.values()
-        }
-        if found == self._ready:
-            return
-        for customer, versions in found.items():
-            if self._ready.get(customer) != versions:
-                setup.ensure_customer(self._session, self._registry, self._settings, customer)
-                log.info("a customer was taken up", action="take_up", customer=customer.id)
-        self._consume([customer.queue for customer in found])
-        self._fetch_unrouted({customer.staging_bucket for customer in found})
-        self._ready = found
+        """Make what new customers and changed apps need, and consume the queues of all that have it."""
+        found = self._customers.current().values()
+        problems: dict[str, str] = {**self._customers.problems}
+        ready = {}
+        for customer in found:
+            try:
+                ready[customer] = self._taken_up(customer)
+            except (TransientError, PermanentError, ContractError) as error:
+                problems[customer.id] = str(error)  # its objects wait; the others do not
+        self._tell({**self._registry.problems, **problems})
+        if ready != self._ready:
+            self._consume([customer.queue for customer in ready])
+            self._fetch_unrouted({customer.staging_bucket for customer in ready})
+            self._ready = ready
+
+    def restore_topology(self) -> None:
+        """Declare all of the broker's topology again, should somebody have deleted a part of it."""
+        setup.ensure_topology(self._settings)
+        with broker.open_channel(self._settings.amqp_url.get_secret_value()) as channel:
+            for customer in self._ready:
+                broker.declare_customer(channel, customer.queue, customer.staging_bucket)
 
     def reconcile(self) -> None:
         """Look for lost events of all customers."""
         for customer in self._ready:
-            self._reconciler.reconcile(customer)
+            try:
+                self._reconciler.reconcile(customer)
+            except (TransientError, PermanentError) as error:
+                log.warning(
+                    "a customer could not be reconciled",
+                    action="reconcile",
+                    customer=customer.id,
+                    error=str(error),
+                )
+
+    def _taken_up(self, customer: Customer) -> tuple[str, ...]:
+        versions = tuple(app.version for app in self._registry.apps(customer.id))
+        if self._ready.get(customer) != versions:
+            setup.ensure_customer(self._session, self._registry, self._settings, customer)
+            log.info("a customer was taken up", action="take_up", customer=customer.id)
+        return versions
 
     def _fetch_unrouted(self, buckets: set[str]) -> None:
         with broker.open_channel(self._settings.amqp_url.get_secret_value()) as channel:
@@ -93,9 +115,8 @@ class Housekeeping(threading.Thread):
         if moved:
             log.info("events found their customer", action="take_up", messages=moved)
 
-    def _tell_problems(self) -> None:
-        problems = {**self._customers.problems, **self._registry.problems}
-        for document, problem in problems.items():
-            if self._problems.get(document) != problem:
-                log.error("a document is refused", action="take_up", document=document, problem=problem)
+    def _tell(self, problems: dict[str, str]) -> None:
+        for source, problem in problems.items():
+            if self._problems.get(source) != problem:
+                log.error("a customer is not taken up as it is", action="take_up", of=source, problem=problem)
         self._problems = problems

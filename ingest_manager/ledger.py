@@ -23,6 +23,7 @@ from ingest_manager.settlements import Assignment
 _COLUMNS = tuple(field.name for field in fields(Load))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads WHERE load_id = ?"  # noqa: S608 - our own names
 _MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
+_BODY_LIMIT = 1 << 20  # bytes of an unusable body that are kept; the dead letter has it whole
 _AT_ONCE = 128  # reads under way together
 WRITE_AHEAD = 64
 """Chunks for which a claim raises `write_high` at once; small loads need no further write."""
@@ -106,19 +107,20 @@ class Ledger:
         return self._insert(load) is None
 
     def index(self, load: Load) -> None:
-        """Make a load findable by day; harmless to repeat."""
+        """Make a load findable by day and, where it belongs to one, by upload; harmless to repeat."""
         event_at = load.event_at or self._clock()
         self._session.execute(
             "INSERT INTO ingest.loads_by_day (customer, day, event_at, load_id) VALUES (?, ?, ?, ?)",
             (load.customer, event_at.date(), event_at, load.load_id),
         )
+        if load.upload_id is not None:
+            self._session.execute(
+                "INSERT INTO ingest.loads_by_upload (customer, upload_id, load_id) VALUES (?, ?, ?)",
+                (load.customer, load.upload_id, load.load_id),
+            )
 
     def first_of_upload(self, load: Load, upload_id: str) -> UUID:
         """Return the load that was first under this upload and key: this one, or an earlier version's."""
-        self._session.execute(
-            "INSERT INTO ingest.loads_by_upload (customer, upload_id, load_id) VALUES (?, ?, ?)",
-            (load.customer, upload_id, load.load_id),
-        )
         columns = "customer, upload_id, key, load_id"
         cql = f"INSERT INTO ingest.upload_keys ({columns}) VALUES (?, ?, ?, ?) IF NOT EXISTS"  # noqa: S608
         values = (load.customer, upload_id, load.key, load.load_id)
@@ -174,7 +176,14 @@ class Ledger:
         self._session.execute(
             "INSERT INTO ingest.unusable_messages (day, message_id, received_at, queue, reason, body)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (now.date(), uuid.uuid5(uuid.NAMESPACE_OID, body.hex()), now, queue, _cut(reason), body),
+            (
+                now.date(),
+                uuid.uuid5(uuid.NAMESPACE_OID, body.hex()),
+                now,
+                queue,
+                _cut(reason),
+                body[:_BODY_LIMIT],
+            ),
         )
 
     def days(self) -> list[tuple[str, date]]:
@@ -235,7 +244,8 @@ class Ledger:
 
     def _take_over(self, existing: Load, values: dict[str, Any]) -> Claimed:
         values["status"] = LoadStatus.LOADING
-        expected = {"status": existing.status, "attempts": existing.attempts, "claim": existing.claim}
+        seen = ("status", "attempts", "claim", "lease_until")  # a lease renewed meanwhile is not taken over
+        expected = {name: getattr(existing, name) for name in seen}
         answer = self._update(existing.load_id, values, expected)
         if answer.applied or answer.row.get("claim") == values["claim"]:
             return Claimed(Finding.CLAIMABLE, replace(existing, **values))

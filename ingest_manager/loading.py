@@ -12,7 +12,7 @@ from uuid import UUID
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore
 from customer_ingestapps.cells import READER_VERSION
-from customer_ingestapps.errors import FileRejected
+from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.registry import IngestApp, Registry
 from ingest_manager.accounts import Accounts
 from ingest_manager.archive import Archive
@@ -57,6 +57,7 @@ class Loading:
 
         Raises:
             LeaseLost: another worker has taken over.
+            TransientError: the ledger could not answer, or the customer's apps are refused.
             ServerDown: a server cannot be reached; the same assignment may be handed out again.
         """
         app = self._app_of(assignment)
@@ -75,29 +76,32 @@ class Loading:
                     return Retry(lease.load, str(error))
                 outcome = Outcome(status=LoadStatus.FAILED, reason=error.reason, message=str(error))
             except PermanentError as error:
-                outcome = _refusal(error)
+                status = LoadStatus.GONE if isinstance(error, ObjectGone) else LoadStatus.REJECTED
+                outcome = Outcome(status=status, reason=error.reason, message=str(error))
             load = self.ledger.finish(lease.load, outcome)
             self.on_effect("outcome")
         return self._place(load, customer, is_new=True)
 
     def _outcome(self, lease: Lease, customer: Customer, app: App) -> Outcome:
         load = lease.load
+        self.ledger.index(load)  # first: whatever the outcome, the history shows it
         if load.attempts > self.attempts:
             raise TransientError(load.first_error or "the worker died at every attempt", "worker_died")
         source = self.archive.open(load)
         upload_id = load.upload_id or source.metadata.get("upload-id")
-        first = self._register(load, upload_id)
+        first = self._first_of_upload(load, upload_id)
         if first != load.load_id:
             outcome = Outcome(status=LoadStatus.DUPLICATE, reason="duplicate", message=f"of load {first}")
         else:
             outcome = self._judge(lease, source, customer, app)
         return replace(outcome, size=source.size, upload_id=upload_id, sha256=source.sha256)
 
-    def _register(self, load: Load, upload_id: str | None) -> UUID:
-        """Make the load findable and end its grant; return the first load of this upload and key."""
-        self.ledger.index(load)
+    def _first_of_upload(self, load: Load, upload_id: str | None) -> UUID:
+        """End the grant of an upload's object; return the first load of this upload and key."""
         if upload_id is None:
             return load.load_id
+        if load.upload_id is None:
+            self.ledger.index(replace(load, upload_id=upload_id))
         self.grants.release(load.customer, upload_id, load.key)
         return self.ledger.first_of_upload(load, upload_id)
 
@@ -106,10 +110,7 @@ class Loading:
             return Outcome(status=LoadStatus.REJECTED, reason=violation.rule, message=violation.message)
         if isinstance(app, FileRejected):
             return Accounts().refusal(app)
-        files = app.contract.files
-        with RejectsFile(
-            delimiter=files.delimiter, quote=files.quote, encoding=files.encoding
-        ) as rejects:
+        with RejectsFile(app.contract.files) as rejects:
             outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
             self.on_effect("rows")
             if rejects.count:
@@ -138,14 +139,11 @@ class Loading:
             return self.registry.pick(assignment.customer, assignment.event.key)
         except FileRejected as error:
             return error
+        except ContractError as error:  # the admin's fault, not the object's
+            raise TransientError(f"the customer's apps are refused: {error}") from error
 
 
 def _label(app: App) -> AppLabel | None:
     if isinstance(app, FileRejected):
         return None
     return AppLabel(app.name, f"{app.version}-r{READER_VERSION}")
-
-
-def _refusal(error: PermanentError) -> Outcome:
-    status = LoadStatus.GONE if isinstance(error, ObjectGone) else LoadStatus.REJECTED
-    return Outcome(status=status, reason=error.reason, message=str(error))

@@ -7,7 +7,7 @@ mean a newer object that nobody has loaded yet.
 import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -29,9 +29,21 @@ from ingest_manager.errors import ObjectGone, ServerDown, TransientError
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NoSuchBucket", "MethodNotAllowed"})
+_NO_VERSION = frozenset(
+    {
+        "NoSuchKey",
+        "NoSuchVersion",
+        "404",
+        "MethodNotAllowed",  # the version is a delete marker
+        "XMinioInvalidObjectName",  # a name that no object can have
+        "XMinioInvalidResourceName",
+        "KeyTooLongError",
+    }
+)
+_GONE = _NO_VERSION | {"NoSuchBucket"}
 _EMPTY = "InvalidRange"  # what a ranged GET of an object without bytes answers
-_STARTING = frozenset({"XMinioServerNotInitialized", "ServerNotInitialized", "XMinioBackendDown"})
+_STARTING = frozenset({"XMinioServerNotInitialized", "ServerNotInitialized", "XMinioBackendDown", "503"})
+_METADATA_BYTES = 1024  # of one value; the store refuses more than 2 KiB in all
 _COPY_BYTES = 1 << 30  # up to here one call copies; S3's own limit is 5 GiB
 _READ_TRIES = 4
 _TIMEOUT_SECONDS = 30
@@ -100,11 +112,11 @@ class ObjectStore:
         """
         try:
             answer = self._get(version, 0)
+            size, first = int(answer["ContentRange"].rpartition("/")[2]), answer["Body"]
         except _EmptyObjectError:
-            return OpenObject(self, version, b"", {})
-        size = int(answer["ContentRange"].rpartition("/")[2])
+            answer, size, first = self._head(version), 0, b""
         found = ObjectVersion(version.bucket, version.key, version.version_id, size, answer["LastModified"])
-        return OpenObject(self, found, answer["Body"], answer["Metadata"])
+        return OpenObject(self, found, first, answer["Metadata"])
 
     def read_range(self, version: ObjectVersion, offset: int) -> bytes:
         """Return the range that starts at an offset; a failed range is tried again alone."""
@@ -120,13 +132,14 @@ class ObjectStore:
 
         Raises:
             ObjectGone: there is no such version.
+            TransientError: one of the buckets is missing, or another passing fault.
         """
         source: Any = {"Bucket": version.bucket, "Key": version.key, "VersionId": version.version_id}
         extra: Any = {
-            "Metadata": {name: quote(value) for name, value in metadata.items()},
+            "Metadata": {name: quote(value)[:_METADATA_BYTES] for name, value in metadata.items()},
             "MetadataDirective": "REPLACE",
         }
-        with _translated(version):
+        with _translated(version, gone=_NO_VERSION):
             if version.size is not None and version.size <= _COPY_BYTES:
                 self._client.copy_object(CopySource=source, Bucket=bucket, Key=key, **extra)
             else:
@@ -136,12 +149,12 @@ class ObjectStore:
 
     def delete(self, version: ObjectVersion) -> None:
         """Delete exactly this version; one that is not there is fine."""
-        with _translated(version):
+        with suppress(ObjectGone), _translated(version):
             self._client.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
 
     def put(self, bucket: str, key: str, body: IO[bytes]) -> None:
         """Store a file."""
-        with _translated(ObjectVersion(bucket, key, "")):
+        with _translated(ObjectVersion(bucket, key, ""), gone=_NO_VERSION):
             self._client.upload_fileobj(body, bucket, key, Config=TransferConfig(use_threads=False))
 
     def get(self, bucket: str, key: str) -> Iterator[bytes]:
@@ -153,15 +166,6 @@ class ObjectStore:
         with _translated(ObjectVersion(bucket, key, "")):
             body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
             yield from body.iter_chunks(1 << 16)
-
-    def exists(self, bucket: str, key: str) -> bool:
-        """Tell whether an object is there."""
-        try:
-            with _translated(ObjectVersion(bucket, key, "")):
-                self._client.head_object(Bucket=bucket, Key=key)
-        except ObjectGone:
-            return False
-        return True
 
     def versions(self, bucket: str) -> Iterator[ObjectVersion]:
         """Yield every version in a bucket; delete markers are no versions.
@@ -202,6 +206,12 @@ class ObjectStore:
             answer["Body"] = answer["Body"].read()
             return answer
 
+    def _head(self, version: ObjectVersion) -> dict[str, Any]:
+        with _translated(version):
+            return dict(
+                self._client.head_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
+            )
+
 
 def connect(url: str, access_key: str, secret_key: str, *, range_bytes: int) -> ObjectStore:
     """Return the store at an address; nothing is sent yet."""
@@ -228,18 +238,18 @@ class _EmptyObjectError(Exception):
 
 
 @contextmanager
-def _translated(version: ObjectVersion) -> Iterator[None]:
+def _translated(version: ObjectVersion, *, gone: frozenset[str] = _GONE) -> Iterator[None]:
     """Turn boto3's errors into ours: gone, a server that is down, or a passing fault."""
     where = f"{version.bucket}/{version.key}"
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        code = _code_of(error)
         if code == _EMPTY:
             raise _EmptyObjectError from error
         if code in _STARTING:
             raise ServerDown("the store is starting", server="minio") from error
-        if code in _GONE:
+        if code in gone:
             raise ObjectGone(f"{where!r} is not in the store ({code})") from error
         raise TransientError(f"the store answered {code} for {where!r}", reason=code) from error
     except (EndpointConnectionError, ConnectTimeoutError) as error:
@@ -248,3 +258,10 @@ def _translated(version: ObjectVersion) -> Iterator[None]:
         raise TransientError(
             f"reading {where!r} broke off: {type(error).__name__}", reason="store_fault"
         ) from error
+
+
+def _code_of(error: ClientError) -> str:
+    answer = error.response.get("Error", {})
+    if "version id" in answer.get("Message", ""):  # such as no version can have
+        return "NoSuchVersion"
+    return str(answer.get("Code", "unknown"))

@@ -1,7 +1,8 @@
 """The bucket is the truth, an event only a hint: find object versions whose event was lost.
 
 A version without a ledger row is entered as `queued` and published once. One that is known but not done
-is published again only when its customer's queues are empty, that is, when no copy can be on its way.
+is published again only when no copy can be on its way: the customer's queue is empty and, where an object
+waits for its move, the queue of the longest pause as well.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,29 +45,31 @@ class Reconciler:
             ServerDown: a server cannot be reached.
             TransientError: a server could not answer.
         """
-        unknown, open_loads = self._compare(customer)
-        for event in unknown:
-            if self.ledger.register(event, customer.id):
-                log.warning("an event was lost", action="reconcile", customer=customer.id, key=event.key)
-                self._publish(event)
-        stuck = [load for load in open_loads if self._is_stuck(load)]
-        if stuck and self._queues_are_empty(customer):
-            for load in stuck:
-                log.warning(
-                    "a load got stuck", action="reconcile", load_id=str(load.load_id), status=load.status
-                )
-                self._publish(event_of(load))
-            return len(unknown) + len(stuck)
-        return len(unknown)
-
-    def _compare(self, customer: Customer) -> tuple[list[ObjectEvent], list[Load]]:
-        unknown: list[ObjectEvent] = []
-        open_loads: list[Load] = []
+        published = 0
+        stuck: list[Load] = []
         for events in _in_slices(self._old_versions(customer)):
             known = {load.load_id: load for load in self.ledger.find_all(event.load_id for event in events)}
-            unknown += [event for event in events if event.load_id not in known]
-            open_loads += [load for load in known.values() if _is_open(load, customer)]
-        return unknown, open_loads
+            stuck += [load for load in known.values() if _is_open(load, customer) and self._is_stuck(load)]
+            lost = [event for event in events if event.load_id not in known]
+            published += sum(self._enter(event, customer) for event in lost)
+        return published + self._publish_again(stuck, customer)
+
+    def _enter(self, event: ObjectEvent, customer: Customer) -> bool:
+        is_new = self.ledger.register(event, customer.id)
+        if is_new:
+            log.warning("an event was lost", action="reconcile", customer=customer.id, key=event.key)
+            self._publish(event)
+        return is_new
+
+    def _publish_again(self, stuck: list[Load], customer: Customer) -> int:
+        if not stuck or self._waits_in(customer.queue):
+            return 0
+        if self._waits_in(topology.retry_queue(self.pauses[-1])):
+            stuck = [load for load in stuck if not load.status.is_outcome]
+        for load in stuck:
+            log.warning("a load got stuck", action="reconcile", load_id=str(load.load_id), status=load.status)
+            self._publish(event_of(load))
+        return len(stuck)
 
     def _old_versions(self, customer: Customer) -> Iterator[ObjectEvent]:
         youngest = self.clock() - self.min_age
@@ -85,10 +88,9 @@ class Reconciler:
             return load.retry_at is None or load.retry_at < now - self.min_age
         return True
 
-    def _queues_are_empty(self, customer: Customer) -> bool:
-        queues = (customer.queue, *(topology.retry_queue(pause) for pause in self.pauses))
+    def _waits_in(self, queue: str) -> bool:
         with open_channel(self.amqp_url) as channel:
-            return not any(messages_in(channel, queue) for queue in queues)
+            return messages_in(channel, queue) > 0
 
     def _publish(self, event: ObjectEvent) -> None:
         headers = {topology.BUCKET_HEADER: event.bucket}
@@ -103,7 +105,7 @@ def event_of(load: Load) -> ObjectEvent:
 def event_of_version(version: ObjectVersion) -> ObjectEvent:
     """Return the event that a version in a bucket must have had."""
     modified_at = version.modified_at or datetime.now(UTC)
-    written_us = int(modified_at.timestamp() * 1000) * 1000
+    written_us = round(modified_at.timestamp() * 1000) * 1000  # listings know milliseconds
     return ObjectEvent(version.bucket, version.key, version.version_id, written_us, version.size)
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from ingest_manager import topology
 from ingest_manager.broker import Delivery, Publisher
-from ingest_manager.errors import IngestError, ServerDown
+from ingest_manager.errors import IngestError, PermanentError
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
@@ -27,8 +27,16 @@ _PAUSE_SECONDS = 1.0
 class Settler(threading.Thread):
     """Publishes what a delivery's ending needs, then acknowledges it."""
 
-    def __init__(self, publisher: Publisher, ledger: Ledger, pauses: Sequence[int]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        ledger: Ledger,
+        pauses: Sequence[int],
+        *,
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
         super().__init__(name="settler", daemon=True)
+        self._pause_seconds = pause_seconds
         self._publisher = publisher
         self._ledger = ledger
         self._pauses = pauses
@@ -63,7 +71,7 @@ class Settler(threading.Thread):
 
         def ending() -> None:
             if is_unusable:
-                self._ledger.keep_unusable(delivery.queue, reason, delivery.body)
+                self._keep_unusable(delivery, reason)
             self._publish_dead_letter(delivery, reason)
 
         self._end(delivery, ending)
@@ -95,9 +103,9 @@ class Settler(threading.Thread):
         while not delivery.is_stale:
             try:
                 ending()
-            except ServerDown as error:
+            except IngestError as error:
                 log.warning("a delivery cannot be settled yet", action="settle", error=str(error))
-                pause.wait(_PAUSE_SECONDS)
+                pause.wait(self._pause_seconds)
                 continue
             delivery.ack()
             return
@@ -110,6 +118,12 @@ class Settler(threading.Thread):
         headers = {**_own_headers(delivery), "reason": reason[:500], "queue": delivery.queue}
         self._publisher.publish(topology.DEAD_LETTERS, "", delivery.body, headers)
 
+    def _keep_unusable(self, delivery: Delivery, reason: str) -> None:
+        try:
+            self._ledger.keep_unusable(delivery.queue, reason, delivery.body)
+        except PermanentError as fault:  # the dead letter has the body too
+            log.error("an unusable body could not be stored", action="settle", error=str(fault))
+
     def _store_waiting(self, load: Load, pause: int, error: str) -> None:
         try:
             self._ledger.wait(load, pause=timedelta(seconds=pause), error=error)
@@ -118,9 +132,13 @@ class Settler(threading.Thread):
 
 
 def _own_headers(delivery: Delivery) -> dict[str, Any]:
-    """Return the headers that a copy keeps: the broker's own would only grow."""
-    dropped = (topology.RETRY_HEADER, "x-death", "x-delivery-count")
-    kept = {name: value for name, value in delivery.headers.items() if name not in dropped}
+    """Return the headers that a copy keeps: the broker's own would only grow.
+
+    A retry that comes back uncounted is still that attempt's retry.
+    """
+    of_broker = ("x-death", "x-first-death", "x-last-death", "x-delivery-count")
     return {
-        name: value for name, value in kept.items() if not name.startswith(("x-first-death", "x-last-death"))
+        name: value
+        for name, value in delivery.headers.items()
+        if isinstance(name, str) and not name.startswith(of_broker)  # a name that is no UTF-8 comes as bytes
     }

@@ -94,7 +94,7 @@ def list_loads(
 ) -> LoadsAnswer:
     """Return the customer's newest loads that match."""
     query = LoadQuery(
-        customer=customer, upload_id=upload, key=key, status=status, since=_aware(since), limit=limit
+        customer=customer, upload_id=upload, key=key, status=status, since=_utc(since), limit=limit
     )
     return LoadsAnswer(loads=[LoadView.of(load) for load in find_loads(sources.ledger, query)])
 
@@ -110,7 +110,7 @@ def show_rejects(sources: FromSources, load_id: UUID, customer: OfCustomer) -> S
     """Return the rejects file of one load."""
     load = _own_load(sources.ledger, load_id, customer)
     body = _opened(sources.store.get(archive_of(load), rejects_key(load)))
-    return StreamingResponse(body, media_type="text/csv")
+    return StreamingResponse(body, headers={"Content-Type": "text/csv"})  # in the file's own encoding
 
 
 @_router.get("/healthz")
@@ -141,8 +141,13 @@ def _opened(body: Iterator[bytes]) -> Iterator[bytes]:
     return rest()
 
 
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise HTTPException(422, "since: is no time of the calendar in UTC") from error
 
 
 def _measure(app: FastAPI) -> None:
@@ -164,7 +169,9 @@ def _measure(app: FastAPI) -> None:
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:
     status_code = getattr(error, "status_code", 500)
-    return _error(status_code, _CODES.get(status_code, "error"), str(getattr(error, "detail", "")))
+    answer = _error(status_code, _CODES.get(status_code, "error"), str(getattr(error, "detail", "")))
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
 
 
 def _on_invalid(_: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ must add up. What is still on its way, has just arrived or has expired is counte
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -48,15 +48,23 @@ class _Places:
 class Verification:
     """Compares one customer after another."""
 
-    def __init__(self, store: ObjectStore, ledger: Ledger, min_age: timedelta) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        ledger: Ledger,
+        min_age: timedelta,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._min_age = min_age
-        self._now = datetime.now(UTC)
+        self._clock = clock
+        self._now = clock()
         self.report = Report()
 
     def verify(self, customer: Customer) -> None:
         """Compare a customer's buckets and loads; what differs is added to the report."""
+        self._now = self._clock()  # before the listing: what changes later is not compared with it
         places = self._places(customer)
         loads = self._loads(customer, places.staged)
         for load in loads.values():
@@ -99,6 +107,9 @@ class Verification:
 
     def _check(self, load: Load, customer: Customer, places: _Places) -> None:
         self.report.counts[load.status.value] += 1
+        if self._has_just_changed(load):
+            self.report.counts["in flight"] += 1
+            return
         for message in self._faults(load, customer, places):
             self._differ(load.customer, str(load.load_id), load.key, message)
 
@@ -134,6 +145,10 @@ class Verification:
     def _has_expired(self, load: Load, customer: Customer) -> bool:
         keep = timedelta(days=customer.constraints.replay_days)
         return load.placed_at is not None and load.placed_at + keep <= self._now
+
+    def _has_just_changed(self, load: Load) -> bool:
+        times = (load.started_at, load.ended_at, load.placed_at)
+        return any(moment is not None and moment >= self._now for moment in times)
 
     def _check_unknown(self, customer: Customer, load_id: UUID, version: ObjectVersion) -> None:
         is_young = version.modified_at is not None and version.modified_at > self._now - self._min_age

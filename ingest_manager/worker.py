@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import connection, parent_process
@@ -17,7 +18,13 @@ from multiprocessing.synchronize import Event
 from typing import Any
 
 import structlog
-from tenacity import retry, retry_if_exception_type, wait_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential,
+)
 
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.grant_store import GrantStore
@@ -25,7 +32,7 @@ from customer_ingestapps.registry import Registry
 from ingest_manager import cassandra_session, logs, object_store
 from ingest_manager.archive import Archive
 from ingest_manager.cassandra_session import CassandraSession
-from ingest_manager.errors import LeaseLost, ServerDown, TransientError
+from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError
 from ingest_manager.ledger import Ledger
 from ingest_manager.loading import Loading
 from ingest_manager.row_writer import RowWriter
@@ -53,7 +60,7 @@ def worker_name(pid: int) -> str:
 
 
 def main(context: WorkerContext) -> None:
-    """Serve assignments until the pipe ends."""
+    """Serve assignments until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the manager decides when its workers stop
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -61,12 +68,9 @@ def main(context: WorkerContext) -> None:
     settings = context.settings
     customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
     loading = _loading(context, connect_patiently(settings))
-    while True:
-        try:
-            assignment: Assignment = context.pipe.recv()
-        except EOFError:
-            return
-        context.pipe.send(_settle(loading, assignment, customers))
+    with suppress(EOFError):  # the manager has gone
+        while (assignment := context.pipe.recv()) is not None:
+            context.pipe.send(_settle(loading, assignment, customers))
 
 
 def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirectory) -> Settlement:
@@ -85,17 +89,36 @@ def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirecto
         return Busy()
     except Exception as error:
         log.exception("a load ended in an internal error", action="load")
-        name = worker_name(os.getpid())
-        loading.ledger.release(assignment.event.load_id, name, f"internal error: {error!r}")
+        _release(loading.ledger, assignment, error)
         return Busy()
     finally:
         structlog.contextvars.clear_contextvars()
 
 
-@retry(retry=retry_if_exception_type(ServerDown), wait=wait_exponential(0.5, max=5))
-def connect_patiently(settings: Settings) -> CassandraSession:
-    """Connect to Cassandra, however long it takes."""
-    return cassandra_session.connect(settings)
+def _release(ledger: Ledger, assignment: Assignment, error: Exception) -> None:
+    name = worker_name(os.getpid())
+    try:
+        ledger.release(assignment.event.load_id, name, f"internal error: {error!r}")
+    except IngestError as fault:
+        log.warning("a lease must run out by itself", action="release", error=str(fault))
+
+
+def connect_patiently(settings: Settings, over: threading.Event | None = None) -> CassandraSession:
+    """Connect to Cassandra, however long it takes.
+
+    Raises:
+        ServerDown: it was not to be reached until `over` was set.
+    """
+    over = over or threading.Event()
+    repeat = Retrying(
+        retry=retry_if_exception_type(ServerDown),
+        wait=wait_exponential(0.5, max=5),
+        sleep=sleep_using_event(over),
+        stop=stop_when_event_set(over),
+        reraise=True,
+    )
+    session: CassandraSession = repeat(cassandra_session.connect, settings)
+    return session
 
 
 def connect_store(settings: Settings) -> object_store.ObjectStore:

@@ -1,6 +1,7 @@
 """The manager's side of its worker processes: start one, hand it an assignment, notice its death."""
 
 import multiprocessing
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 
@@ -27,6 +28,7 @@ class WorkerProcess:
         self._settings = settings
         self._stop = stop
         self._on_effect = on_effect
+        self._is_closed = False
         self._start()
 
     @property
@@ -46,13 +48,16 @@ class WorkerProcess:
         except (EOFError, OSError) as error:
             self._process.join()
             death = WorkerDied(worker.worker_name(self.pid), self._process.exitcode)
-            self._start()
+            if not self._is_closed:
+                self._start()
             raise death from error
         return settlement
 
     def close(self, timeout_seconds: float) -> None:
         """Let the process end; kill it when it does not."""
-        self._pipe.close()
+        self._is_closed = True
+        with suppress(OSError):
+            self._pipe.send(None)  # not closed: a thread may still wait for this worker's answer
         self._process.join(timeout_seconds)
         if self._process.is_alive():
             self._process.kill()

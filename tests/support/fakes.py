@@ -1,0 +1,400 @@
+"""Ledger, store, writer, publisher and deliveries in memory, for tests without servers.
+
+They keep what they are given and note every effect, in order, in a list that they may share.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import IO, Any
+from uuid import UUID
+
+from bucket_policies.constraints import Constraints
+from bucket_policies.customers import Customer
+from customer_ingestapps.contract import AppContract
+from customer_ingestapps.registry import IngestApp
+from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
+from ingest_manager.events import ObjectEvent
+from ingest_manager.ledger import WRITE_AHEAD, AppLabel, Claimed
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, inspect
+from ingest_manager.object_store import ObjectVersion, OpenObject
+from ingest_manager.settlements import Assignment, Settlement
+
+WRITTEN_US = 1_769_860_800_000_000
+WRITTEN_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NOW = datetime(2026, 1, 31, 13, tzinfo=UTC)
+
+
+def customer(customer_id: str = "acme", **constraints: Any) -> Customer:
+    """Return a customer with generous constraints."""
+    document = {"formats": [".csv"], "number_files": 10, "data_sizes": 4096} | constraints
+    return Customer(customer_id, Constraints(**document))
+
+
+def people_contract() -> AppContract:
+    """Return the contract of an app for files with an id and a name."""
+    return AppContract(
+        files={"keys": ["**.csv"], "format": "csv"},
+        table={"name": "people", "partition_key": ["id"]},
+        columns={"id": "int", "name": "text"},
+    )
+
+
+def event(key: str = "people.csv", version: str = "v1", **values: Any) -> ObjectEvent:
+    """Return the event of an object version of acme."""
+    return ObjectEvent(
+        **({"bucket": "staging-acme", "written_us": WRITTEN_US} | values), key=key, version_id=version
+    )
+
+
+def load(
+    status: LoadStatus = LoadStatus.LOADED, key: str = "people.csv", version: str = "v1", **values: Any
+) -> Load:
+    """Return a load of acme, placed where it has an outcome."""
+    known = {
+        "load_id": event(key, version).load_id,
+        "customer": "acme",
+        "bucket": "staging-acme",
+        "attempts": 1,
+        "event_at": WRITTEN_AT,
+        "placed_at": WRITTEN_AT if status.is_outcome else None,
+        "write_base": WRITTEN_US,
+    }
+    return Load(**(known | values), key=key, version_id=version, status=status)
+
+
+@dataclass
+class FakeLedger:
+    """The ledger's rows in a dictionary; `down` makes every call fail."""
+
+    effects: list[str] = field(default_factory=list)
+    loads: dict[UUID, Load] = field(default_factory=dict)
+    by_upload: dict[tuple[str, str], set[UUID]] = field(default_factory=dict)
+    by_day: dict[tuple[str, date], set[UUID]] = field(default_factory=dict)
+    firsts: dict[tuple[str, str, str], UUID] = field(default_factory=dict)
+    unusable: list[tuple[str, str, bytes]] = field(default_factory=list)
+    released: list[tuple[UUID, str]] = field(default_factory=list)
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    worker: str = "here/1"
+    lease: timedelta = timedelta(seconds=30)
+    clock: Callable[[], datetime] = lambda: NOW
+
+    def enter(self, *loads: Load) -> None:
+        """Put loads in, findable by day and upload, without noting an effect."""
+        for entered in loads:
+            self.loads[entered.load_id] = entered
+            self._index(entered)
+
+    def find(self, load_id: UUID) -> Load | None:
+        self._fail("find")
+        return self.loads.get(load_id)
+
+    def find_all(self, load_ids: Iterable[UUID]) -> list[Load]:
+        self._fail("find_all")
+        return [self.loads[load_id] for load_id in load_ids if load_id in self.loads]
+
+    def claim(self, assignment: Assignment, app: AppLabel | None) -> Claimed:
+        self._fail("claim")
+        existing = self.loads.get(assignment.event.load_id)
+        finding = Finding.CLAIMABLE
+        if existing is not None:
+            finding = inspect(
+                existing, now=self.clock(), claim=assignment.claim, retry_of=assignment.retry_of
+            )
+        if finding is not Finding.CLAIMABLE:
+            assert existing is not None
+            return Claimed(finding, existing)
+        found = existing or self._first(assignment.event, assignment.customer)
+        is_held = found.status is LoadStatus.LOADING and found.claim == assignment.claim
+        claimed = replace(
+            found,
+            status=LoadStatus.LOADING,
+            attempts=found.attempts + (not is_held),
+            claim=assignment.claim,
+            worker=self.worker,
+            lease_until=self.clock() + self.lease,
+            app=app.name if app else None,
+            app_version=app.version if app else None,
+        )
+        self._store("claim", claimed)
+        return Claimed(finding, claimed)
+
+    def register(self, event: ObjectEvent, customer: str) -> bool:
+        self._fail("register")
+        if event.load_id in self.loads:
+            return False
+        queued = self._first(event, customer)
+        self._store("register", queued)
+        self._index(queued)
+        return True
+
+    def index(self, load: Load) -> None:
+        self._fail("index")
+        self.effects.append("index")
+        self._index(load)
+
+    def first_of_upload(self, load: Load, upload_id: str) -> UUID:
+        self._fail("first_of_upload")
+        return self.firsts.setdefault((load.customer, upload_id, load.key), load.load_id)
+
+    def renew(self, load: Load, write_high: int) -> Load:
+        return self._change("renew", load, write_high=write_high)
+
+    def finish(self, load: Load, outcome: Outcome) -> Load:
+        found = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
+        values = {name: value for name, value in found.items() if value is not None}
+        return self._change("finish", load, **values, ended_at=self.clock())
+
+    def mark_placed(self, load: Load) -> Load:
+        return self._change("mark_placed", load, placed_at=self.clock())
+
+    def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
+        return self._change(
+            "wait", load, status=LoadStatus.WAITING, retry_at=self.clock() + pause, message=error
+        )
+
+    def give_back(self, load: Load) -> Load:
+        return self._change("give_back", load, status=LoadStatus.QUEUED, attempts=load.attempts - 1)
+
+    def release(self, load_id: UUID, worker: str, error: str) -> None:
+        self._fail("release")
+        self.released.append((load_id, worker))
+
+    def keep_unusable(self, queue: str, reason: str, body: bytes) -> None:
+        self._fail("keep_unusable")
+        self.effects.append("keep_unusable")
+        self.unusable.append((queue, reason, body))
+
+    def days(self) -> list[tuple[str, date]]:
+        self._fail("days")
+        return list(self.by_day)
+
+    def ids_of_day(self, customer: str, day: date) -> list[UUID]:
+        return list(self.by_day.get((customer, day), ()))
+
+    def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
+        return list(self.by_upload.get((customer, upload_id), ()))
+
+    def ping(self) -> None:
+        self._fail("ping")
+
+    def _first(self, event: ObjectEvent, customer: str) -> Load:
+        return Load(
+            load_id=event.load_id,
+            customer=customer,
+            bucket=event.bucket,
+            key=event.key,
+            version_id=event.version_id,
+            status=LoadStatus.QUEUED,
+            event_at=event.written_at,
+            write_base=event.written_us,
+            write_high=event.written_us + WRITE_AHEAD,
+            size=event.size,
+            upload_id=event.upload_id,
+        )
+
+    def _index(self, load: Load) -> None:
+        assert load.event_at is not None
+        self.by_day.setdefault((load.customer, load.event_at.date()), set()).add(load.load_id)
+        if load.upload_id is not None:
+            self.by_upload.setdefault((load.customer, load.upload_id), set()).add(load.load_id)
+
+    def _change(self, effect: str, load: Load, **values: Any) -> Load:
+        self._fail(effect)
+        if self.loads[load.load_id].claim != load.claim:
+            raise LeaseLost(f"load {load.load_id} is held by another worker")
+        return self._store(effect, replace(self.loads[load.load_id], **values))
+
+    def _store(self, effect: str, load: Load) -> Load:
+        self.effects.append(effect)
+        self.loads[load.load_id] = load
+        return load
+
+    def _fail(self, call: str) -> None:
+        """Raise what was put under a call's name, once each."""
+        if self.faults.get(call):
+            raise self.faults[call].pop(0)
+
+
+@dataclass
+class FakeStore:
+    """Object versions in a dictionary by (bucket, key, version id); what has no version is under ""."""
+
+    effects: list[str] = field(default_factory=list)
+    objects: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    metadata: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by key
+    modified_at: datetime = WRITTEN_AT
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    range_bytes: int = 8
+
+    def put_version(
+        self, body: bytes, key: str = "people.csv", version: str = "v1", bucket: str = "staging-acme"
+    ) -> None:
+        """Put an object in without noting an effect."""
+        self.objects[bucket, key, version] = body
+
+    def open(self, version: ObjectVersion) -> OpenObject:
+        self._fail("open")
+        body = self._body(version)
+        found = replace(version, size=len(body))
+        return OpenObject(self, found, body[: self.range_bytes], self.metadata.get(version.key, {}))  # type: ignore[arg-type]  # a fake
+
+    def read_range(self, version: ObjectVersion, offset: int) -> bytes:
+        self._fail("read_range")
+        return self._body(version)[offset : offset + self.range_bytes]
+
+    def copy(self, version: ObjectVersion, bucket: str, key: str, metadata: Mapping[str, str]) -> None:
+        self._fail("copy")
+        self.objects[bucket, key, ""] = self._body(version)
+        self.effects.append("copy")
+
+    def delete(self, version: ObjectVersion) -> None:
+        self._fail("delete")
+        self.objects.pop((version.bucket, version.key, version.version_id), None)
+        self.effects.append("delete")
+
+    def put(self, bucket: str, key: str, body: IO[bytes]) -> None:
+        self._fail("put")
+        self.objects[bucket, key, ""] = body.read()
+        self.effects.append("put")
+
+    def get(self, bucket: str, key: str) -> Iterator[bytes]:
+        self._fail("get")
+        yield self._body(ObjectVersion(bucket, key, ""))
+
+    def versions(self, bucket: str) -> Iterator[ObjectVersion]:
+        self._fail("versions")
+        for (of, key, version), body in self.objects.items():
+            if of == bucket:
+                yield ObjectVersion(of, key, version, len(body), self.modified_at)
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        self._fail("keys")
+        return (key for of, key, _ in self.objects if of == bucket and key.startswith(prefix))
+
+    def ping(self) -> None:
+        self._fail("ping")
+
+    def _body(self, version: ObjectVersion) -> bytes:
+        try:
+            return self.objects[version.bucket, version.key, version.version_id]
+        except KeyError as error:
+            raise ObjectGone(f"{version.key!r} is not in the store") from error
+
+    def _fail(self, call: str) -> None:
+        if self.faults.get(call):
+            raise self.faults[call].pop(0)
+
+
+@dataclass
+class FakeWriter:
+    """Takes rows for any table; the table is the writer itself."""
+
+    effects: list[str] = field(default_factory=list)
+    rows: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)  # cells and write time
+    tables: list[tuple[str, str]] = field(default_factory=list)
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+
+    def open(self, keyspace: str, contract: AppContract) -> "FakeWriter":
+        self._fail("open")
+        self.tables.append((keyspace, contract.table.name))
+        return self
+
+    def write(self, rows: Sequence[tuple[Any, ...]], timestamp_us: int) -> None:
+        self._fail("write")
+        self.effects.append("write")
+        self.rows += [(row, timestamp_us) for row in rows]
+
+    def flush(self) -> None:
+        self._fail("flush")
+        self.effects.append("flush")
+
+    def _fail(self, call: str) -> None:
+        if self.faults.get(call):
+            raise self.faults[call].pop(0)
+
+
+@dataclass
+class FakeGrants:
+    """Notes the grants that were released."""
+
+    released: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def release(self, customer: str, upload_id: str, key: str) -> None:
+        self.released.append((customer, upload_id, key))
+
+
+@dataclass
+class FakeRegistry:
+    """One app for every key, or the error that is raised instead."""
+
+    app: IngestApp | Exception
+
+    def pick(self, customer: str, key: str) -> IngestApp:
+        if isinstance(self.app, Exception):
+            raise self.app
+        return self.app
+
+
+@dataclass
+class Published:
+    """A message that was published."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    headers: dict[str, Any]
+
+
+@dataclass
+class FakePublisher:
+    """Keeps what is published; `refusals` calls fail first."""
+
+    effects: list[str] = field(default_factory=list)
+    messages: list[Published] = field(default_factory=list)
+    refusals: int = 0
+
+    def publish(self, exchange: str, routing_key: str, body: bytes, headers: Mapping[str, Any]) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise ServerDown("RabbitMQ did not confirm a message", server="rabbitmq")
+        self.effects.append(f"publish {exchange or routing_key}")
+        self.messages.append(Published(exchange, routing_key, body, dict(headers)))
+
+
+@dataclass(eq=False)
+class FakeDelivery:
+    """A delivery that notes how it ended."""
+
+    body: bytes = b"{}"
+    headers: dict[str, Any] = field(default_factory=lambda: {"minio-bucket": "staging-acme"})
+    queue: str = "ingest.acme"
+    effects: list[str] = field(default_factory=list)
+    is_stale: bool = False
+
+    def ack(self) -> None:
+        self.effects.append("ack")
+
+    def requeue(self) -> None:
+        self.effects.append("requeue")
+
+
+@dataclass
+class FakeWorker:
+    """A worker that answers with what it was given, in order, and notes its assignments."""
+
+    answers: list[Settlement | Exception]
+    assignments: list[Assignment] = field(default_factory=list)
+
+    def run(self, assignment: Assignment) -> Settlement:
+        self.assignments.append(assignment)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def assignment(of: ObjectEvent | None = None, retry_of: int | None = None) -> Assignment:
+    """Return an assignment with a claim of its own."""
+    return Assignment("acme", of or event(), uuid.uuid4(), retry_of)
