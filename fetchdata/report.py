@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -140,8 +141,9 @@ def _row_cells(load: Load | None) -> list[str]:
 def _table(columns: Iterable[str], lines: Iterable[list[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
-        is_figure = column == "size" or column in ROW_COLUMNS
-        table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column == "size" or column in ROW_COLUMNS else "left"
+        may_wrap = column in {"file", "object", "remark"}
+        table.add_column(column, justify=justify, no_wrap=not may_wrap, overflow="fold")
     for cells in lines:
         table.add_row(*(Text(cell) for cell in cells))  # Text: a name may look like markup
     return table
