@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from customer_ingestapps.reading import Chunk
-
 from bucket_policies.constraints import Constraints
 from customer_ingestapps.errors import FileRejected
+from customer_ingestapps.reading import Chunk
 from customer_ingestapps.reasons import Reason
 from ingest_manager.loads import LoadStatus, Outcome
 

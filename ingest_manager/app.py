@@ -3,11 +3,12 @@
 import signal
 import threading
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from ingest_manager import setup, worker_pool
-from ingest_manager.broker import Consumer, Publisher
+from ingest_manager.broker import Consumer, Publisher, count_waiting
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.dispatcher import Dispatcher
 from ingest_manager.errors import ServerDown, TransientError
@@ -49,7 +50,7 @@ class Manager:
             store,
             ledger,
             self._publisher,
-            amqp_url,
+            partial(count_waiting, amqp_url),
             timedelta(seconds=settings.reconcile_min_age_seconds),
             settings.retry_pauses_seconds,
         )

@@ -98,18 +98,19 @@ def declare_customer(channel: BlockingChannel, queue_name: str, bucket: str) -> 
     _bind(channel, topology.customer_binding(bucket, queue.name))
 
 
-def messages_in(channel: BlockingChannel, queue: str) -> int:
-    """Return how many messages of a queue wait for delivery; none where there is no such queue."""
-    own = channel.connection.channel()  # a queue that is not there costs the channel
-    try:
-        return int(own.queue_declare(queue, passive=True).method.message_count)
-    except ChannelClosedByBroker as error:
-        if error.reply_code != _NOT_FOUND:
-            raise
-        return 0
-    finally:
-        if own.is_open:
-            own.close()
+def count_waiting(url: str, queue: str) -> int:
+    """Return how many messages of a queue wait for delivery; none where there is no such queue.
+
+    Raises:
+        ServerDown: the broker cannot be reached.
+    """
+    with open_channel(url) as channel:
+        try:
+            return _messages_in(channel, queue)
+        except ChannelClosedByBroker as error:
+            if error.reply_code != _NOT_FOUND:
+                raise
+            return 0
 
 
 def move_messages(
@@ -120,7 +121,7 @@ def move_messages(
 ) -> int:
     """Send the wanted messages of a queue through the headers exchange again; return how many."""
     moved = 0
-    for _ in range(messages_in(channel, queue)):
+    for _ in range(_messages_in(channel, queue)):
         method, properties, body = channel.basic_get(queue)
         if method is None:
             break
@@ -130,6 +131,10 @@ def move_messages(
             channel.basic_ack(method.delivery_tag)
             moved += 1
     return moved  # the unwanted ones return to their queue when the channel ends
+
+
+def _messages_in(channel: BlockingChannel, queue: str) -> int:
+    return int(channel.queue_declare(queue, passive=True).method.message_count)
 
 
 def _bind(channel: BlockingChannel, binding: topology.Binding) -> None:

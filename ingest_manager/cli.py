@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, logs, setup, status_service
-from ingest_manager.broker import Publisher
+from ingest_manager.broker import Publisher, count_waiting
 from ingest_manager.errors import IngestError, ServerDown
 from ingest_manager.history import LoadQuery, LoadView, find_loads
 from ingest_manager.ledger import Ledger
@@ -133,7 +134,7 @@ def reconcile(customer: OneCustomer = None) -> None:
             connect_store(settings),
             ledger,
             publisher,
-            amqp_url,
+            partial(count_waiting, amqp_url),
             timedelta(seconds=settings.reconcile_min_age_seconds),
             settings.retry_pauses_seconds,
         )

@@ -1,7 +1,7 @@
 """Which servers are away: while one is, nothing is handed out; each is asked until it answers."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -9,14 +9,20 @@ from ingest_manager.errors import IngestError, ServerName
 
 log = structlog.get_logger(__name__)
 
-_PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0)
+_PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
 class Outages(threading.Thread):
     """Probes the servers that were reported as lost."""
 
-    def __init__(self, probes: Mapping[ServerName, Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        probes: Mapping[ServerName, Callable[[], None]],
+        *,
+        pauses: Sequence[float] = _PAUSES_SECONDS,
+    ) -> None:
         super().__init__(name="outages", daemon=True)
+        self._pauses = pauses
         self._probes = probes
         self._lost: set[ServerName] = set()
         self._reported = threading.Event()
@@ -46,7 +52,7 @@ class Outages(threading.Thread):
             self._reported.clear()
             failures = 0
             while self._lost and not self._over.is_set():
-                self._over.wait(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)])
+                self._over.wait(self._pauses[min(failures, len(self._pauses) - 1)])
                 failures += 1
                 self._probe()
 

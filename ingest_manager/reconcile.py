@@ -14,7 +14,7 @@ import structlog
 from bucket_policies.customers import Customer
 from ingest_manager import topology
 from ingest_manager.archive import destination_of
-from ingest_manager.broker import Publisher, messages_in, open_channel
+from ingest_manager.broker import Publisher
 from ingest_manager.errors import ObjectGone
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.ledger import Ledger
@@ -33,7 +33,7 @@ class Reconciler:
     store: ObjectStore
     ledger: Ledger
     publisher: Publisher
-    amqp_url: str
+    count_waiting: Callable[[str], int]  # messages of a queue, by its name
     min_age: timedelta
     pauses: tuple[int, ...]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -62,9 +62,9 @@ class Reconciler:
         return is_new
 
     def _publish_again(self, stuck: list[Load], customer: Customer) -> int:
-        if not stuck or self._waits_in(customer.queue):
+        if not stuck or self.count_waiting(customer.queue):
             return 0
-        if self._waits_in(topology.retry_queue(self.pauses[-1])):
+        if self.count_waiting(topology.retry_queue(self.pauses[-1])):
             stuck = [load for load in stuck if not load.status.is_outcome]
         for load in stuck:
             log.warning("a load got stuck", action="reconcile", load_id=str(load.load_id), status=load.status)
@@ -87,10 +87,6 @@ class Reconciler:
         if load.status is LoadStatus.WAITING:
             return load.retry_at is None or load.retry_at < now - self.min_age
         return True
-
-    def _waits_in(self, queue: str) -> bool:
-        with open_channel(self.amqp_url) as channel:
-            return messages_in(channel, queue) > 0
 
     def _publish(self, event: ObjectEvent) -> None:
         headers = {topology.BUCKET_HEADER: event.bucket}

@@ -6,11 +6,10 @@ whole or not at all.
 
 from collections.abc import Iterator
 
-from customer_ingestapps.reading import Chunk, read_chunks
-
 from bucket_policies.customers import Customer
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.errors import FileRejected
+from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.registry import IngestApp
 from ingest_manager.accounts import Accounts
 from ingest_manager.lease import Lease

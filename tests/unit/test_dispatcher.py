@@ -1,0 +1,252 @@
+"""What becomes of a delivery, by its body and by what a worker says of it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import fakes
+from support.fakes import FakeDelivery, FakeLedger, FakePublisher, FakeWorker
+from support.testbed import eventually
+
+from ingest_manager.dispatcher import Dispatcher
+from ingest_manager.errors import PermanentError, ServerDown, TransientError
+from ingest_manager.events import ObjectEvent, message_body
+from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.outages import Outages
+from ingest_manager.settlements import (
+    Busy,
+    HandedOn,
+    Retry,
+    Returned,
+    ServerLost,
+    Settled,
+    Settlement,
+    Unplaced,
+)
+from ingest_manager.settler import Settler
+from ingest_manager.worker_pool import WorkerDied
+
+
+class Scene:
+    """A running dispatcher with one worker; settler and outages run where a test starts them."""
+
+    def __init__(self) -> None:
+        self.ledger = FakeLedger()
+        self.publisher = FakePublisher()
+        self.worker = FakeWorker([])
+        self.is_cassandra_away = False
+        self.settler = Settler(self.publisher, self.ledger, (1, 10), pause_seconds=0)  # type: ignore[arg-type]  # fakes
+        self.outages = Outages({"cassandra": self._probe}, pauses=(0.01,))
+        self.dispatcher = Dispatcher([self.worker], self.settler, self.ledger, self.outages)  # type: ignore[list-item,arg-type]  # fakes
+        self.dispatcher.start()
+
+    def _probe(self) -> None:
+        if self.is_cassandra_away:
+            raise ServerDown("away", server="cassandra")
+
+    def deliver(self, event: ObjectEvent | None = None, **headers: Any) -> FakeDelivery:
+        return self.deliver_body(message_body(event or fakes.event()), **headers)
+
+    def deliver_body(self, body: bytes, **headers: Any) -> FakeDelivery:
+        delivery = FakeDelivery(body, {"minio-bucket": "staging-acme"} | headers)
+        self.dispatcher.take_delivery(delivery)  # type: ignore[arg-type]  # a fake
+        return delivery
+
+    def end(self) -> None:
+        """Let everything that was handed out end."""
+        self.dispatcher.stop(5)
+        self.settler.stop()
+        self.settler.run()
+
+    def published(self) -> list[str]:
+        return [message.exchange or message.routing_key for message in self.publisher.messages]
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    made = Scene()
+    yield made
+    made.dispatcher.stop(5)
+    made.outages.stop()
+
+
+def settle(scene: Scene, *answers: Settlement | Exception) -> FakeDelivery:
+    """Deliver one event, let the worker answer, and return the ended delivery."""
+    scene.worker.answers = list(answers)
+    delivery = scene.deliver()
+    eventually(lambda: not scene.worker.answers, within=5, what="every answer")
+    scene.end()
+    return delivery
+
+
+def failed() -> Load:
+    return fakes.load(LoadStatus.FAILED, reason="AccessDenied")
+
+
+def test_message_that_asks_for_no_load_is_acknowledged(scene: Scene) -> None:
+    assert scene.deliver_body(b'{"Event": "s3:TestEvent"}').effects == ["ack"]
+
+
+def test_body_that_is_no_event_is_dead_lettered_with_its_body_kept(scene: Scene) -> None:
+    delivery = scene.deliver_body(b"not JSON")
+    scene.end()
+    assert delivery.effects == ["ack"]
+    assert scene.published() == ["dead-letters"]
+    assert [body for _, _, body in scene.ledger.unusable] == [b"not JSON"]
+
+
+@pytest.mark.parametrize("key", ["\\ud800.csv", ""])
+def test_key_that_no_object_can_have_is_dead_lettered(scene: Scene, key: str) -> None:
+    body = message_body(fakes.event()).replace(b'"people.csv"', f'"{key}"'.encode())
+    scene.deliver_body(body)
+    scene.end()
+    assert scene.published() == ["dead-letters"]
+
+
+def test_event_of_a_bucket_that_is_no_staging_bucket_is_dead_lettered(scene: Scene) -> None:
+    scene.deliver(fakes.event(bucket="archive-acme"))
+    scene.end()
+    assert scene.published() == ["dead-letters"]
+
+
+def test_event_in_another_customers_queue_goes_to_its_own(scene: Scene) -> None:
+    delivery = scene.deliver(fakes.event(bucket="staging-zenith"))
+    scene.end()
+    assert delivery.effects == ["ack"]
+    [message] = scene.publisher.messages
+    assert (message.exchange, message.headers) == ("events-by-bucket", {"minio-bucket": "staging-zenith"})
+
+
+def test_message_of_several_events_is_split(scene: Scene) -> None:
+    records = [
+        record
+        for key in ("a.csv", "b.csv")
+        for record in json.loads(message_body(fakes.event(key)))["Records"]
+    ]
+    scene.deliver_body(json.dumps({"Records": records}).encode())
+    scene.end()
+    assert scene.published() == ["events-by-bucket", "events-by-bucket"]
+
+
+def test_loaded_object_is_acknowledged_and_nothing_published(scene: Scene) -> None:
+    assert settle(scene, Settled(fakes.load())).effects == ["ack"]
+    assert scene.published() == []
+
+
+def test_second_copy_of_a_finished_load_is_acknowledged_without_asking_anybody(scene: Scene) -> None:
+    settle(scene, Settled(fakes.load()))
+    assert scene.deliver().effects == ["ack"]
+    assert len(scene.worker.assignments) == 1
+
+
+def test_failed_load_is_dead_lettered_once(scene: Scene) -> None:
+    settle(scene, Settled(failed()))
+    [message] = scene.publisher.messages
+    assert (message.exchange, message.headers["reason"]) == ("dead-letters", "AccessDenied")
+
+
+def test_failed_load_that_another_delivery_ended_is_only_acknowledged(scene: Scene) -> None:
+    assert settle(scene, Settled(failed(), is_new=False)).effects == ["ack"]
+    assert scene.published() == []
+
+
+def test_object_that_cannot_be_moved_comes_back_late(scene: Scene) -> None:
+    settle(scene, Unplaced(fakes.load(), "no such bucket"))
+    assert scene.published() == ["retry.10s"]
+
+
+def test_failed_object_that_cannot_be_moved_is_dead_lettered_at_its_outcome_only(scene: Scene) -> None:
+    settle(scene, Unplaced(failed(), "AccessDenied"))
+    assert scene.published() == ["dead-letters", "retry.10s"]
+
+
+def test_failed_object_that_still_cannot_be_moved_only_comes_back(scene: Scene) -> None:
+    settle(scene, Unplaced(failed(), "AccessDenied", is_new=False))
+    assert scene.published() == ["retry.10s"]
+
+
+def test_passing_fault_goes_to_the_retry_queue_of_its_attempt(scene: Scene) -> None:
+    load = fakes.load(LoadStatus.LOADING, attempts=2)
+    scene.ledger.enter(load)
+    assert settle(scene, Retry(load, "timed out")).effects == ["ack"]
+    [message] = scene.publisher.messages
+    assert (message.routing_key, message.headers["ingest-retry"]) == ("retry.10s", 2)
+    assert scene.ledger.loads[load.load_id].status == "waiting"
+
+
+@pytest.mark.parametrize(
+    "fault", [TransientError("timed out"), PermanentError("no such table", reason="cassandra_refused")]
+)
+def test_ledger_that_answers_with_a_fault_is_not_away(scene: Scene, fault: Exception) -> None:
+    load = fakes.load(LoadStatus.LOADING)
+    scene.ledger.enter(load)
+    scene.ledger.faults["ping"] = [fault]
+    settle(scene, Retry(load, "timed out"))
+    assert scene.published() == ["retry.1s"]
+
+
+def test_delivery_whose_load_another_worker_has_comes_back_shortly(scene: Scene) -> None:
+    assert settle(scene, Busy()).effects == ["ack"]
+    assert scene.published() == ["retry.1s"]
+
+
+def test_delivery_whose_event_has_another_copy_is_acknowledged(scene: Scene) -> None:
+    assert settle(scene, HandedOn()).effects == ["ack"]
+    assert scene.published() == []
+
+
+def test_delivery_of_a_load_given_back_returns_to_its_queue(scene: Scene) -> None:
+    assert settle(scene, Returned()).effects == ["requeue"]
+
+
+def test_worker_that_died_has_its_lease_released_and_its_delivery_comes_back(scene: Scene) -> None:
+    settle(scene, WorkerDied("here/7", -9))
+    assert scene.ledger.released == [(fakes.event().load_id, "here/7")]
+    assert scene.published() == ["retry.1s"]
+
+
+def test_worker_that_died_while_the_ledger_is_away_stops_nobody(scene: Scene) -> None:
+    scene.ledger.faults["release"] = [ServerDown("away", server="cassandra")]
+    settle(scene, WorkerDied("here/7", -9))
+    assert scene.published() == ["retry.1s"]
+
+
+def test_lost_server_keeps_the_delivery_and_its_claim_until_it_is_back(scene: Scene) -> None:
+    scene.is_cassandra_away = True
+    scene.outages.start()
+    scene.worker.answers = [ServerLost("cassandra", "away"), Settled(fakes.load())]
+    delivery = scene.deliver()
+    eventually(lambda: scene.outages.lost == {"cassandra"}, within=5)
+    assert delivery.effects == []
+    scene.is_cassandra_away = False
+    eventually(lambda: delivery.effects == ["ack"], within=5)
+    first, again = scene.worker.assignments
+    assert first == again
+
+
+def test_fault_while_the_ledger_is_away_is_the_servers_and_counts_no_attempt(scene: Scene) -> None:
+    scene.outages.start()
+    scene.ledger.faults["ping"] = [ServerDown("away", server="cassandra")]
+    load = fakes.load(LoadStatus.LOADING)
+    settled = settle(scene, Retry(load, "timed out"), Settled(fakes.load()))
+    assert settled.effects == ["ack"]
+    assert scene.published() == []
+
+
+def test_stale_delivery_is_not_worked_on(scene: Scene) -> None:
+    scene.worker.answers = [Settled(fakes.load(key="b.csv"))]
+    stale = FakeDelivery(message_body(fakes.event("a.csv")), is_stale=True)
+    scene.dispatcher.take_delivery(stale)  # type: ignore[arg-type]  # a fake
+    scene.deliver(fakes.event("b.csv"))
+    eventually(lambda: not scene.worker.answers, within=5)
+    scene.end()
+    assert [assignment.event.key for assignment in scene.worker.assignments] == ["b.csv"]
+
+
+def test_retry_is_handed_out_as_the_retry_of_its_attempt(scene: Scene) -> None:
+    scene.worker.answers = [Settled(fakes.load())]
+    scene.deliver(**{"ingest-retry": 3})
+    eventually(lambda: not scene.worker.answers, within=5)
+    scene.end()
+    assert [assignment.retry_of for assignment in scene.worker.assignments] == [3]
