@@ -87,7 +87,8 @@ def fault_of(error: Exception) -> IngestError | None:
 
 def _unreachable(error: Exception) -> IngestError:
     """A host that answered, if only that it is overloaded, is not down; nor one that met a slip of ours."""
-    for answer in (getattr(error, "errors", None) or {}).values():
+    by_host = getattr(error, "errors", None)
+    for answer in by_host.values() if isinstance(by_host, dict) else ():  # or a list of hosts alone
         fault = fault_of(answer)
         if isinstance(fault, TransientError):
             return fault

@@ -11,16 +11,18 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
+from cassandra import OperationTimedOut
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import RoundRobinPolicy
 from cassandra.query import dict_factory
+from pika.exceptions import AMQPError
 
 BIN = Path(sys.executable).parent
 T = TypeVar("T")
@@ -40,13 +42,17 @@ note = "text"
 
 
 def eventually(check: Callable[[], T], *, within: float = 120, what: str = "it") -> T:
-    """Return the first true answer of a check; fail when none comes in time."""
+    """Return the first true answer of a check; fail when none comes in time.
+
+    A server that is away, as some tests want it, has no answer yet.
+    """
     deadline = time.monotonic() + within
-    while not (answer := check()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {within} s")
+    while time.monotonic() < deadline:
+        with suppress(NoHostAvailable, OperationTimedOut, AMQPError):
+            if answer := check():
+                return answer
         time.sleep(0.05)
-    return answer
+    raise AssertionError(f"{what} did not happen within {within} s")
 
 
 class Platform:
