@@ -11,10 +11,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
@@ -29,7 +29,16 @@ from ingest_manager.object_store import ObjectStore
 
 MOST_LOADS = 10_000
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
-_router = APIRouter()
+
+
+class ErrorAnswer(BaseModel):
+    """What every fault is answered with: a code for programs and a message for people."""
+
+    error: str
+    message: str
+
+
+_router = APIRouter(responses={code: {"model": ErrorAnswer} for code in (401, 404, 422, 503)})
 
 
 class LoadsAnswer(BaseModel):
@@ -82,20 +91,29 @@ def _customer(
 OfCustomer = Annotated[str, Depends(_customer)]
 
 
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is outside the calendar in UTC") from error
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+
+
 @_router.get("/loads")
 def list_loads(
     sources: FromSources,
     customer: OfCustomer,
     upload: str | None = None,
     key: str | None = None,
-    since: datetime | None = None,
+    since: Instant | None = None,
     status: LoadStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LOADS)] = 100,
 ) -> LoadsAnswer:
     """Return the customer's newest loads that match."""
-    query = LoadQuery(
-        customer=customer, upload_id=upload, key=key, status=status, since=_utc(since), limit=limit
-    )
+    query = LoadQuery(customer=customer, upload_id=upload, key=key, status=status, since=since, limit=limit)
     return LoadsAnswer(loads=[LoadView.of(load) for load in find_loads(sources.ledger, query)])
 
 
@@ -105,7 +123,11 @@ def show_load(sources: FromSources, load_id: UUID, customer: OfCustomer) -> Load
     return LoadView.of(_own_load(sources.ledger, load_id, customer))
 
 
-@_router.get("/loads/{load_id}/rejects", response_class=StreamingResponse)
+@_router.get(
+    "/loads/{load_id}/rejects",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {}}, "description": "The rejects file."}},
+)
 def show_rejects(sources: FromSources, load_id: UUID, customer: OfCustomer) -> StreamingResponse:
     """Return the rejects file of one load."""
     load = _own_load(sources.ledger, load_id, customer)
@@ -141,15 +163,6 @@ def _opened(body: Iterator[bytes]) -> Iterator[bytes]:
     return rest()
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is None:
-        return moment and moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise HTTPException(422, "since: is no time of the calendar in UTC") from error
-
-
 def _measure(app: FastAPI) -> None:
     registry = CollectorRegistry()
     requests = Counter(
@@ -162,9 +175,9 @@ def _measure(app: FastAPI) -> None:
         requests.labels(answer.status_code).inc()
         return answer
 
-    @app.get("/metrics")
-    def metrics() -> Response:
-        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> PlainTextResponse:
+        return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:
@@ -185,4 +198,5 @@ def _on_fault(_: Request, __: Exception) -> JSONResponse:
 
 def _error(status_code: int, code: str, message: str) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status_code == 401 else None
-    return JSONResponse({"error": code, "message": message}, status_code, headers=headers)
+    answer = ErrorAnswer(error=code, message=message)
+    return JSONResponse(answer.model_dump(), status_code, headers=headers)
