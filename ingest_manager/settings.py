@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         default={"class": "SimpleStrategy", "replication_factor": "1"},
         description="Replication of the keyspaces that setup creates, as a JSON object.",
     )
-    granter_role: str = Field("granter", description="Role of the auth service, granted its two tables.")
+    granter_role: str = Field("granter", description="Role of the auth service, granted its table.")
 
     token_key: SecretStr = Field(description="Key of the status tokens, shared with the auth service.")
     status_listen: str = Field("127.0.0.1:8081", description="host:port of the status service.")
