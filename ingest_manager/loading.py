@@ -35,7 +35,7 @@ from ingest_manager.settlements import (
 )
 from ingest_manager.transfer import transfer
 
-App = IngestApp | FileRejected
+App = IngestApp | FileRejected | ContractError  # an app, or why there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Loading:
 
         Raises:
             LeaseLost: another worker has taken over.
-            TransientError: the ledger could not answer, or the customer's apps are refused.
+            TransientError: the ledger could not answer.
             ServerDown: a server cannot be reached; the same assignment may be handed out again.
         """
         app = self._app_of(assignment)
@@ -110,6 +110,8 @@ class Loading:
             return Outcome(status=LoadStatus.REJECTED, reason=violation.rule, message=violation.message)
         if isinstance(app, FileRejected):
             return Accounts().refusal(app)
+        if isinstance(app, ContractError):  # the admin's fault, not the object's
+            raise TransientError(f"the customer's apps are refused: {app}", "app_refused")
         with RejectsFile(app.contract.files) as rejects:
             outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
             self.on_effect("rows")
@@ -137,13 +139,11 @@ class Loading:
     def _app_of(self, assignment: Assignment) -> App:
         try:
             return self.registry.pick(assignment.customer, assignment.event.key)
-        except FileRejected as error:
+        except (FileRejected, ContractError) as error:
             return error
-        except ContractError as error:  # the admin's fault, not the object's
-            raise TransientError(f"the customer's apps are refused: {error}") from error
 
 
 def _label(app: App) -> AppLabel | None:
-    if isinstance(app, FileRejected):
+    if not isinstance(app, IngestApp):
         return None
     return AppLabel(app.name, f"{app.version}-r{READER_VERSION}")

@@ -134,12 +134,13 @@ def test_object_that_no_app_takes_is_rejected() -> None:
     assert (load.status, load.reason, load.app) == ("rejected", "no_app", None)
 
 
-def test_refused_apps_claim_nothing_so_that_the_object_waits_for_the_admin() -> None:
+def test_refused_apps_are_tried_again_and_end_as_failed_for_the_admin() -> None:
     scene = Scene()
     scene.registry.app = ContractError("app.toml: columns: unknown type")
-    with pytest.raises(TransientError, match=r"the customer's apps are refused: app.toml"):
-        scene.load()
-    assert scene.effects == []
+    settlement = scene.load()
+    assert isinstance(settlement, Retry)
+    assert settlement.error == "the customer's apps are refused: app.toml: columns: unknown type"
+    assert scene.effects == ["claim"]
 
 
 def test_object_without_a_byte_is_rejected_for_its_missing_header() -> None:
