@@ -140,7 +140,7 @@ def test_refused_apps_are_tried_again_and_end_as_failed_for_the_admin() -> None:
     settlement = scene.load()
     assert isinstance(settlement, Retry)
     assert settlement.error == "the customer's apps are refused: app.toml: columns: unknown type"
-    assert scene.effects == ["claim"]
+    assert scene.effects == ["claim", "index"]
 
 
 def test_object_without_a_byte_is_rejected_for_its_missing_header() -> None:
