@@ -1,0 +1,353 @@
+"""The ledger on a real Cassandra: who may work on a load, and what survives lost answers."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingest_manager import setup
+from ingest_manager.cassandra_session import CasResult, CassandraSession, connect
+from ingest_manager.errors import LeaseLost, UnknownResult
+from ingest_manager.events import ObjectEvent
+from ingest_manager.ledger import AppLabel, Ledger
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.settings import Settings
+from ingest_manager.settlements import Assignment
+from servers.instance import Instance
+
+pytestmark = pytest.mark.server("cassandra")
+
+WRITTEN_US = 1_769_860_800_123_456
+WRITTEN_AT = datetime(2026, 1, 31, 12, 0, 0, 123_000, tzinfo=UTC)
+DAY = date(2026, 1, 31)
+NOW = datetime(2026, 1, 31, 13, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+APP, NEWER_APP = AppLabel("people", "abc-r1"), AppLabel("people", "def-r1")
+LOADED = Outcome(status=LoadStatus.LOADED, rows_read=2, rows_written=2, table_rows=2, size=20, sha256="ab")
+
+
+@pytest.fixture(scope="module")
+def session(servers: Instance) -> Iterator[CassandraSession]:
+    prefix = "INGEST_MANAGER_"
+    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
+    settings = Settings(
+        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
+    )
+    with connect(settings) as session:
+        setup.ensure_ledger(session, settings)
+        yield session
+
+
+class Scene:
+    """Workers with a ledger each, one clock, and one object of a customer that nobody else has."""
+
+    def __init__(self, session: CassandraSession) -> None:
+        self.session = session
+        self.now = NOW
+        self.customer = f"acme-{uuid.uuid4().hex[:12]}"
+        self.ledger = self.ledger_of("here/1")
+        self.other = self.ledger_of("there/2")
+
+    def ledger_of(self, worker: str, session: Any = None) -> Ledger:
+        return Ledger(session or self.session, lease=LEASE, worker=worker, clock=lambda: self.now)
+
+    def event(self, key: str = "people.csv", **values: Any) -> ObjectEvent:
+        known = {"version_id": "v1", "written_us": WRITTEN_US} | values
+        return ObjectEvent(bucket=f"staging-{self.customer}", key=key, **known)
+
+    def assignment(self, event: ObjectEvent | None = None, retry_of: int | None = None) -> Assignment:
+        return Assignment(self.customer, event or self.event(), uuid.uuid4(), retry_of)
+
+    def claim(self, ledger: Ledger | None = None, app: AppLabel | None = APP, **values: Any) -> Load:
+        claimed = (ledger or self.ledger).claim(self.assignment(**values), app)
+        assert claimed.finding is Finding.CLAIMABLE
+        return claimed.load
+
+    def finding(self, **values: Any) -> Finding:
+        return self.other.claim(self.assignment(**values), APP).finding
+
+    def stored(self) -> Load:
+        load = self.ledger.find(self.event().load_id)
+        assert load is not None
+        return load
+
+
+@pytest.fixture
+def scene(session: CassandraSession) -> Scene:
+    return Scene(session)
+
+
+class Lossy:
+    """A session that loses answers to one kind of statement; each `lost` says if it was applied before."""
+
+    def __init__(self, session: CassandraSession, kind: str, lost: Sequence[bool]) -> None:
+        self._session = session
+        self._kind = kind
+        self._lost = list(lost)
+
+    def execute_cas(self, cql: str, parameters: Sequence[object]) -> CasResult:
+        if not self._lost or not cql.startswith(self._kind):
+            return self._session.execute_cas(cql, parameters)
+        if self._lost.pop(0):
+            self._session.execute_cas(cql, parameters)
+        raise UnknownResult("the answer of a compare-and-set was lost")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+def test_first_claim_enters_the_load_with_its_lease_and_write_times(scene: Scene) -> None:
+    load = scene.claim(event=scene.event(size=20, upload_id="u1"))
+    assert scene.stored() == load
+    assert (load.status, load.attempts, load.worker, load.app_version) == ("loading", 1, "here/1", "abc-r1")
+    assert (load.event_at, load.started_at, load.lease_until) == (WRITTEN_AT, NOW, NOW + LEASE)
+    assert (load.write_base, load.write_high) == (WRITTEN_US, WRITTEN_US + 64)
+    assert (load.size, load.upload_id) == (20, "u1")
+
+
+@pytest.mark.parametrize(
+    "key", ["in/café 数据.csv", "nul\0.csv", "two\nlines.csv", "'; DROP TABLE loads", "🙂"]
+)
+def test_key_of_any_kind_comes_back_as_it_was(scene: Scene, key: str) -> None:
+    event = scene.event(key)
+    scene.ledger.register(event, scene.customer)
+    [load] = scene.ledger.find_all([event.load_id])
+    assert load.key == key
+
+
+def test_only_one_of_many_claims_at_once_gets_the_load(scene: Scene) -> None:
+    assignments = [scene.assignment() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda one: scene.ledger.claim(one, APP), assignments))
+    winners = [claimed for claimed in claims if claimed.finding is Finding.CLAIMABLE]
+    assert len(winners) == 1
+    assert (scene.stored().attempts, scene.stored().claim) == (1, winners[0].load.claim)
+
+
+def test_only_one_of_many_claims_at_once_takes_over_an_ended_lease(scene: Scene) -> None:
+    scene.claim()
+    scene.now += LEASE
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: scene.ledger.claim(scene.assignment(), APP), range(8)))
+    assert [claimed.finding for claimed in claims].count(Finding.CLAIMABLE) == 1
+    assert scene.stored().attempts == 2
+
+
+def test_assignment_that_comes_again_holds_its_claim_and_is_not_counted_twice(scene: Scene) -> None:
+    assignment = scene.assignment()
+    scene.ledger.claim(assignment, APP)
+    scene.now += 2 * LEASE
+    again = scene.ledger.claim(assignment, APP)
+    assert (again.finding, again.load.attempts) == (Finding.CLAIMABLE, 1)
+    assert scene.stored().lease_until == scene.now + LEASE
+
+
+def test_live_lease_keeps_others_out_and_a_renewed_one_longer(scene: Scene) -> None:
+    load = scene.claim()
+    assert scene.finding() is Finding.BUSY
+    scene.now += LEASE - timedelta(seconds=1)
+    scene.ledger.renew(load, load.write_high)
+    scene.now += LEASE - timedelta(seconds=1)
+    assert scene.finding() is Finding.BUSY
+
+
+def test_worker_whose_lease_was_taken_over_can_change_nothing(scene: Scene) -> None:
+    load = scene.claim()
+    scene.now += LEASE
+    taken = scene.claim(scene.other)
+    assert (taken.attempts, taken.worker) == (2, "there/2")
+    changes: list[Callable[[], object]] = [
+        lambda: scene.ledger.renew(load, 0),
+        lambda: scene.ledger.finish(load, LOADED),
+        lambda: scene.ledger.mark_placed(load),
+        lambda: scene.ledger.wait(load, pause=LEASE, error="timed out"),
+        lambda: scene.ledger.give_back(load),
+    ]
+    for change in changes:
+        with pytest.raises(LeaseLost):
+            change()
+    assert scene.stored() == taken
+
+
+def test_lease_that_is_renewed_in_the_very_moment_is_not_taken_over(scene: Scene) -> None:
+    load = scene.claim()
+    scene.now += LEASE
+
+    class Racing(Lossy):
+        def execute_cas(self, cql: str, parameters: Sequence[object]) -> CasResult:
+            if cql.startswith("UPDATE"):
+                scene.ledger.renew(load, load.write_high)
+            return super().execute_cas(cql, parameters)
+
+    racing = scene.ledger_of("there/2", Racing(scene.session, "", []))
+    claimed = racing.claim(scene.assignment(), APP)
+    assert claimed.finding is Finding.BUSY
+    assert scene.stored().worker == "here/1"
+
+
+def test_repeat_by_the_same_app_writes_with_the_first_times(scene: Scene) -> None:
+    scene.claim()
+    scene.now += LEASE
+    again = scene.claim(event=scene.event(written_us=WRITTEN_US + 999))
+    assert (again.write_base, again.write_high) == (WRITTEN_US, WRITTEN_US + 64)
+
+
+def test_another_version_of_the_app_writes_above_everything_written(scene: Scene) -> None:
+    load = scene.claim()
+    scene.ledger.renew(load, WRITTEN_US + 1_000)
+    scene.now += LEASE
+    again = scene.claim(app=NEWER_APP)
+    assert (again.write_base, again.write_high) == (WRITTEN_US + 1_001, WRITTEN_US + 1_065)
+    assert scene.stored().app_version == "def-r1"
+
+
+def test_claim_that_no_app_took_leaves_the_write_times_to_the_first_that_does(scene: Scene) -> None:
+    scene.claim(app=None)
+    scene.now += LEASE
+    again = scene.claim()
+    assert (again.write_base, again.app_version) == (WRITTEN_US, "abc-r1")
+
+
+def test_load_that_reconcile_entered_is_written_with_its_events_time(scene: Scene) -> None:
+    listed = scene.event(written_us=WRITTEN_US // 1000 * 1000)
+    assert scene.ledger.register(listed, scene.customer) is True
+    assert scene.ledger.register(listed, scene.customer) is False
+    assert scene.ledger.ids_of_day(scene.customer, DAY) == [listed.load_id]
+    load = scene.claim()
+    assert (load.attempts, load.write_base) == (1, WRITTEN_US)
+
+
+def test_retry_that_waits_is_claimed_by_its_own_copy_only(scene: Scene) -> None:
+    load = scene.claim()
+    scene.ledger.wait(load, pause=timedelta(seconds=10), error="timed out")
+    waiting = scene.stored()
+    assert (waiting.status, waiting.first_error, waiting.retry_at) == (
+        "waiting", "timed out", NOW + timedelta(seconds=10),
+    )  # fmt: skip
+    assert scene.finding() is Finding.HANDED_ON
+    assert scene.finding(retry_of=1) is Finding.CLAIMABLE
+    assert scene.stored().attempts == 2
+
+
+def test_retry_that_is_overdue_is_claimed_by_any_delivery(scene: Scene) -> None:
+    scene.ledger.wait(scene.claim(), pause=timedelta(seconds=10), error="timed out")
+    scene.now += timedelta(seconds=10)
+    assert scene.finding() is Finding.CLAIMABLE
+
+
+def test_first_error_stays_when_others_follow(scene: Scene) -> None:
+    scene.ledger.wait(scene.claim(), pause=LEASE, error="first")
+    again = scene.claim(retry_of=1)
+    scene.ledger.wait(again, pause=LEASE, error="second")
+    assert (scene.stored().first_error, scene.stored().message) == ("first", "second")
+
+
+def test_load_given_back_counts_no_attempt(scene: Scene) -> None:
+    scene.ledger.give_back(scene.claim())
+    assert (scene.stored().status, scene.stored().attempts) == ("queued", 0)
+    assert scene.claim().attempts == 1
+
+
+def test_outcome_is_followed_by_the_move_and_then_nothing(scene: Scene) -> None:
+    load = scene.ledger.finish(scene.claim(), LOADED)
+    assert scene.finding() is Finding.UNPLACED
+    scene.ledger.mark_placed(load)
+    assert scene.finding() is Finding.DONE
+    stored = scene.stored()
+    assert (stored.status, stored.rows_read, stored.rows_written, stored.table_rows) == ("loaded", 2, 2, 2)
+    assert (stored.size, stored.sha256, stored.ended_at, stored.placed_at) == (20, "ab", NOW, NOW)
+
+
+def test_lease_of_a_dead_worker_is_released_at_once_and_of_no_other(scene: Scene) -> None:
+    scene.claim()
+    scene.ledger.release(scene.event().load_id, "there/2", "died")
+    assert scene.finding() is Finding.BUSY
+    scene.ledger.release(scene.event().load_id, "here/1", "died")
+    assert scene.finding() is Finding.CLAIMABLE
+    assert (scene.stored().attempts, scene.stored().first_error) == (2, "died")
+
+
+def test_release_of_what_nobody_knows_or_what_has_ended_does_nothing(scene: Scene) -> None:
+    scene.ledger.release(uuid.uuid4(), "here/1", "died")
+    ended = scene.ledger.finish(scene.claim(), LOADED)
+    scene.ledger.release(ended.load_id, "here/1", "died")
+    assert scene.stored() == ended
+
+
+def test_first_under_an_upload_and_key_is_the_same_for_everybody(scene: Scene) -> None:
+    loads = [scene.claim(event=scene.event(version_id=f"v{number}")) for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        firsts = set(pool.map(lambda load: scene.ledger.first_of_upload(load, "u1"), loads))
+    assert len(firsts) == 1
+    assert firsts <= {load.load_id for load in loads}
+    other_key = scene.claim(event=scene.event("other.csv"))
+    assert scene.ledger.first_of_upload(other_key, "u1") == other_key.load_id
+
+
+def test_loads_are_found_by_day_newest_first_and_by_upload(scene: Scene) -> None:
+    loads = [
+        scene.claim(
+            event=scene.event(f"{number}.csv", written_us=WRITTEN_US + number * 1_000, upload_id="u1")
+        )
+        for number in range(3)
+    ]
+    for load in [*loads, *loads]:
+        scene.ledger.index(load)
+    ids = [load.load_id for load in loads]
+    assert scene.ledger.ids_of_day(scene.customer, DAY) == ids[::-1]
+    assert sorted(scene.ledger.ids_of_upload(scene.customer, "u1")) == sorted(ids)
+    assert (scene.customer, DAY) in scene.ledger.days()
+
+
+def test_many_loads_are_found_in_the_order_asked_for_without_the_unknown(scene: Scene) -> None:
+    events = [scene.event(f"{number}.csv") for number in range(150)]
+    for event in events:
+        scene.ledger.register(event, scene.customer)
+    asked = [event.load_id for event in events]
+    found = scene.ledger.find_all([uuid.uuid4(), *asked])
+    assert [load.load_id for load in found] == asked
+
+
+@pytest.mark.parametrize("was_applied", [True, False])
+def test_claim_whose_answer_was_lost_is_counted_once(scene: Scene, was_applied: bool) -> None:
+    ledger = scene.ledger_of("here/1", Lossy(scene.session, "INSERT", [was_applied]))
+    assert scene.claim(ledger).attempts == 1
+    assert (scene.stored().status, scene.stored().attempts) == ("loading", 1)
+
+
+@pytest.mark.parametrize("was_applied", [True, False])
+def test_take_over_whose_answer_was_lost_is_counted_once(scene: Scene, was_applied: bool) -> None:
+    scene.ledger.give_back(scene.claim())
+    ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [was_applied]))
+    assert scene.claim(ledger).attempts == 1
+    assert scene.stored().attempts == 1
+
+
+@pytest.mark.parametrize("was_applied", [True, False])
+def test_outcome_whose_answer_was_lost_is_stored(scene: Scene, was_applied: bool) -> None:
+    load = scene.claim()
+    ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [was_applied]))
+    assert ledger.finish(load, LOADED).status is LoadStatus.LOADED
+    assert scene.stored().status is LoadStatus.LOADED
+
+
+def test_answers_that_are_lost_again_and_again_are_told(scene: Scene) -> None:
+    load = scene.claim()
+    ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [False] * 4))
+    with pytest.raises(UnknownResult):
+        ledger.finish(load, LOADED)
+
+
+def test_body_that_is_no_event_is_kept_once_a_day_and_not_without_limit(scene: Scene) -> None:
+    body = uuid.uuid4().bytes + b"x" * 2_000_000
+    scene.now = datetime.now(UTC)
+    for _ in range(2):
+        scene.ledger.keep_unusable("ingest.acme", "not JSON", body)
+    rows = scene.session.execute(
+        "SELECT queue, reason, body FROM ingest.unusable_messages WHERE day = ?", (scene.now.date(),)
+    )
+    [row] = [row for row in rows if row["body"].startswith(body[:16])]
+    assert (row["queue"], row["reason"], len(row["body"])) == ("ingest.acme", "not JSON", 1 << 20)
