@@ -14,7 +14,7 @@ from servers.errors import ServersError
 from servers.installation import install_missing
 from servers.instance import Instance
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
 
 Folder = Annotated[Path, typer.Option(help="Where the instance keeps its data, logs and passwords.")]
@@ -34,15 +34,15 @@ def up(folder: Folder = LOCAL, heap_mib: HeapMib = HEAP_MIB, servers_only: Serve
     """Start everything that does not run yet and wait until it can be used."""
     install_missing(console)
     instance = Instance(folder, heap_mib=heap_mib)
-    with exclusive(folder / "lock"):
-        with console.status("Starting MinIO, RabbitMQ and Cassandra …"):
+    with exclusive(folder / "lock"), console.status("Starting …"):
+        if servers_only:
             instance.start()
-        if not servers_only:
-            with console.status("Starting the services …"):
-                instance.start_services()
+        else:
+            instance.start_everything()
     console.print(overview(instance))
     of_folder = "" if folder == LOCAL else f" --folder {folder}"
-    console.print(f"Addresses and passwords: {folder / 'env'}. To stop: python -m servers down{of_folder}")
+    hint = f"Addresses and passwords: {folder / 'env'}. To stop: python -m servers down{of_folder}"
+    console.print(hint, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -3,9 +3,9 @@
 The demo's instance lives in the checkout's `.local`; each test session makes one of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 from servers.allotment import Passwords, Ports, require_free, write_private
@@ -43,7 +43,7 @@ class Instance:
         """Start the servers that do not run yet and wait until all can be used.
 
         Raises:
-            ServersError: no room, a port is taken, or a server does not come up; what was started is stopped.
+            ServersError: no room, a port is taken, or a server does not come up. What was started is stopped.
         """
         absent = [server for server in self.servers if server.pid is None]
         if absent:
@@ -53,14 +53,16 @@ class Instance:
         self.write_environment()
         start_all(self.servers)
 
-    def start_services(self) -> None:
-        """Set up what is inside the servers and start our own services; the servers run already.
+    def start_everything(self) -> None:
+        """Start the servers, set up what is inside them, start our own services.
 
         Raises:
-            ServersError: a command fails, or a service does not come up; what was started is stopped.
+            ServersError: as of `start`, or a command or service of ours fails. What was started is stopped.
         """
-        set_up(self.environment())
-        start_all(self.services)
+        with stopped_on_failure(self.daemons):
+            self.start()
+            set_up(self.environment())
+            start_all(self.services)
 
     def stop(self) -> None:
         """Stop the services, then the servers; the data stays."""
@@ -82,20 +84,28 @@ class Instance:
 
 
 def start_all(daemons: Sequence[Daemon]) -> None:
-    """Start those that do not run and wait for all; when one fails, stop again what this call started."""
-    absent = [daemon for daemon in daemons if daemon.pid is None]
-    for daemon in absent:
-        require_free(daemon.ports)
-    with ExitStack() as undo:
-        undo.callback(stop_all, absent)
+    """Start those that do not run yet and wait for all."""
+    with stopped_on_failure(daemons) as absent:
+        for daemon in absent:
+            require_free(daemon.ports)
         for daemon in absent:
             daemon.start()
         for daemon in reversed(daemons):
             daemon.wait()
-        undo.pop_all()
 
 
 def stop_all(daemons: Sequence[Daemon]) -> None:
     """Stop those that run, all at once."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda daemon: daemon.stop(), daemons))
+
+
+@contextmanager
+def stopped_on_failure(daemons: Sequence[Daemon]) -> Iterator[Sequence[Daemon]]:
+    """Yield those that do not run yet; stop them again on a fault or Ctrl-C."""
+    absent = [daemon for daemon in daemons if daemon.pid is None]
+    try:
+        yield absent
+    except BaseException:
+        stop_all(absent)
+        raise

@@ -85,6 +85,6 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def last_line(self) -> str:
-        """Return the last line of the log, for an error message."""
+        """Return the log's last line that is no indented detail of another, for an error message."""
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+        return next((line.strip() for line in reversed(lines) if line[:1].strip()), "its log is empty")

@@ -20,15 +20,15 @@ def temporary_instance(parent: Path, *, heap_mib: int = HEAP_MIB) -> Iterator[In
     """Start servers in a new folder under `parent`; stop them and remove the folder at the end.
 
     Raises:
-        ServersError: they cannot be started.
+        ServersError: they cannot be started; their logs stay until the next run.
     """
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=parent))
     with exclusive(folder / "owner"):
         remove_abandoned(parent)
         instance = Instance(folder, heap_mib=heap_mib)
+        instance.start()
         try:
-            instance.start()
             yield instance
         finally:
             _remove(instance)

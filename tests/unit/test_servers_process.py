@@ -61,7 +61,7 @@ def test_one_that_ignores_the_request_is_ended_by_force_with_its_children(proces
 
 
 def test_a_process_that_ended_by_itself_does_not_run(process: Process) -> None:
-    process.start(["sh", "-c", "echo last words; echo"], os.environ)
+    process.start(["sh", "-c", "echo last words; echo '  at line 3'; echo"], os.environ)
     while process.pid is not None:
         os.sched_yield()
 
