@@ -6,6 +6,7 @@ is ready.
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from servers.errors import ServersError
 from servers.process import POLL_SECONDS, Process
@@ -30,14 +31,14 @@ class Daemon(ABC):
         return self.process.pid
 
     @property
-    @abstractmethod
     def address(self) -> str:
-        """Where its users find it."""
+        """Where its users find it; empty when it listens nowhere."""
+        return ""
 
     @property
-    @abstractmethod
-    def ports(self) -> dict[int, str]:
+    def ports(self) -> Mapping[int, str]:
         """The ports on which it will listen, with what each is for."""
+        return {}
 
     @abstractmethod
     def launch(self) -> None:

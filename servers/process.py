@@ -37,13 +37,9 @@ class Process:
     @property
     def pid(self) -> int | None:
         """The pid while the process runs, whoever started it; None otherwise."""
-        try:
-            record = json.loads(self._record.read_text())
-        except FileNotFoundError:
-            return None
-        start_time = start_time_of(record["pid"])
-        if start_time is not None and start_time == record["start_time"]:
-            return int(record["pid"])
+        record = self._read_record()
+        if record and start_time_of(record["pid"]) == record["start_time"]:
+            return record["pid"]
         if self._child is not None:
             self._child.wait()  # it has ended: this only tells the kernel that we know
         return None
@@ -53,6 +49,7 @@ class Process:
         for path in (self.log, self._record):
             path.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            log_start = log.tell()
             self._child = subprocess.Popen(
                 command,
                 env=dict(environment),
@@ -62,7 +59,9 @@ class Process:
                 start_new_session=True,
             )
         pid = self._child.pid
-        self._record.write_text(json.dumps({"pid": pid, "start_time": start_time_of(pid)}))
+        # A process that has ended already gets a start time that nothing equals.
+        record = {"pid": pid, "start_time": start_time_of(pid) or -1, "log_start": log_start}
+        self._record.write_text(json.dumps(record))
 
     def stop(self, patience_seconds: float = 60) -> None:
         """Ask the process to end and wait for it; end it by force when it takes too long."""
@@ -84,7 +83,20 @@ class Process:
         while self.pid is not None:
             time.sleep(POLL_SECONDS)
 
+    def output(self) -> str:
+        """Return what the process has written to its log since it was started."""
+        with self.log.open("rb") as log:
+            log.seek(self._read_record()["log_start"])
+            return log.read().decode(errors="replace")
+
     def last_line(self) -> str:
-        """Return the log's last line that is no indented detail of another, for an error message."""
-        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        return next((line.strip() for line in reversed(lines) if line[:1].strip()), "its log is empty")
+        """Return the last line of the output that is no indented detail of another, for an error message."""
+        lines = reversed(self.output().splitlines())
+        return next((line for line in lines if line[:1].strip()), "it wrote nothing")
+
+    def _read_record(self) -> dict[str, int]:
+        try:
+            record: dict[str, int] = json.loads(self._record.read_text())
+        except FileNotFoundError:
+            return {}
+        return record

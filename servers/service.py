@@ -21,61 +21,74 @@ BIN = Path(sys.executable).parent
 
 
 class Service(Daemon):
-    """One of our commands in the background; with a URL it is ready when it calls itself healthy."""
+    """One of our commands in the background."""
 
     ready_within_seconds = 60
 
-    def __init__(
-        self,
-        process: Process,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        url: str | None = None,
-    ) -> None:
+    def __init__(self, process: Process, command: Sequence[str], environment: Mapping[str, str]) -> None:
         super().__init__(process)
         self._command = command
         self._environment = environment
-        self._url = url
-
-    @property
-    @override
-    def address(self) -> str:
-        return self._url or ""
-
-    @property
-    @override
-    def ports(self) -> dict[int, str]:
-        port = urlsplit(self.address).port
-        return {port: self.name} if port else {}
 
     @override
     def launch(self) -> None:
         program, *arguments = self._command
         self.process.start([BIN / program, *arguments], os.environ | self._environment)
 
+
+class Manager(Service):
+    """The ingest manager: it listens nowhere, so its log tells when it takes deliveries."""
+
     @override
     def is_ready(self) -> bool:
-        if self._url is None:
-            return self.pid is not None
+        return self.pid is not None and "the manager runs" in self.process.output()
+
+
+class WebService(Service):
+    """A service with an address: it is ready when it calls itself healthy."""
+
+    def __init__(
+        self, process: Process, command: Sequence[str], environment: Mapping[str, str], *, url: str
+    ) -> None:
+        super().__init__(process, command, environment)
+        self._url = url
+
+    @property
+    @override
+    def address(self) -> str:
+        return self._url
+
+    @property
+    @override
+    def ports(self) -> dict[int, str]:
+        port = urlsplit(self._url).port
+        return {port: self.name} if port else {}
+
+    @override
+    def is_ready(self) -> bool:
         try:
             return httpx.get(f"{self._url}/healthz", timeout=5).is_success
         except httpx.TransportError:
             return False
 
 
-def services_of(folder: Path, environment: Mapping[str, str]) -> list[Service]:
+def services_of(folder: Path, environment: Mapping[str, str]) -> tuple[Service, ...]:
     """Return an instance's services, in the order in which they start."""
-    auth_service, status_service = environment["FETCHDATA_SERVER"], environment["BUCKET_POLICIES_STATUS_URL"]
-
-    def service(name: str, *command: str, url: str | None = None) -> Service:
-        return Service(Process(name, folder), command, environment, url=url)
-
-    return [
-        service("ingest-manager", "ingest-manager", "run"),
-        service("status-service", "ingest-manager", "status-service", url=status_service),
-        service("auth-service", "bucket-policies", "auth-service", "--demo", url=auth_service),
-    ]
+    return (
+        Manager(Process("ingest-manager", folder), ["ingest-manager", "run"], environment),
+        WebService(
+            Process("status-service", folder),
+            ["ingest-manager", "status-service"],
+            environment,
+            url=environment["BUCKET_POLICIES_STATUS_URL"],
+        ),
+        WebService(
+            Process("auth-service", folder),
+            ["bucket-policies", "auth-service", "--demo"],
+            environment,
+            url=environment["FETCHDATA_SERVER"],
+        ),
+    )
 
 
 def set_up(environment: Mapping[str, str]) -> None:
