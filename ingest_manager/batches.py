@@ -66,8 +66,7 @@ def cut_batches(rows: Rows, limits: BatchLimits, partition_of: Callable[[Any], o
     beside_values = ROW_BYTES + CELL_BYTES * len(rows[0])
     # length_hint is a len() that counts what has none, a cell missing or null, as 0
     bytes_to = list(accumulate([sum(map(length_hint, row)) + beside_values for row in rows], initial=0))
-    keys = list(map(partition_of, rows))
-    partitions_to = list(accumulate(chain([1], map(ne, islice(keys, 1, None), keys))))
+    partitions_to = _partitions_to(rows, limits, partition_of)
     most_bytes = int(limits.warn_bytes * SAFE_SHARE)
     start = 0
     while start < len(rows):
@@ -76,3 +75,11 @@ def cut_batches(rows: Rows, limits: BatchLimits, partition_of: Callable[[Any], o
         end = min(max(fitting, start + 1), few, start + BATCH_ROWS)
         yield rows[start:end]
         start = end
+
+
+def _partitions_to(rows: Rows, limits: BatchLimits, partition_of: Callable[[Any], object]) -> Sequence[int]:
+    """Number the partitions, up to and with each row's."""
+    if limits.partitions >= BATCH_ROWS:  # then each row may be its own
+        return range(1, len(rows) + 1)
+    keys = list(map(partition_of, rows))
+    return list(accumulate(chain([1], map(ne, islice(keys, 1, None), keys))))
