@@ -48,8 +48,9 @@ def up(folder: Folder = LOCAL, heap_mib: HeapMib = HEAP_MIB, servers_only: Serve
 @app.command()
 def down(folder: Folder = LOCAL) -> None:
     """Stop everything in an orderly way; the data stays."""
+    instance = Instance(folder)
     with exclusive(folder / "lock"), console.status("Stopping …"):
-        Instance(folder).stop()
+        instance.stop()
 
 
 @app.command()

@@ -25,6 +25,7 @@ class Instance:
 
     def __init__(self, folder: Path, *, heap_mib: int = HEAP_MIB) -> None:
         self.folder = folder.absolute()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the data is nobody else's business
         self.ports = Ports.of(self.folder)
         self.passwords = Passwords.of(self.folder)
         own = (self.folder, self.ports, self.passwords)
