@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,10 +20,14 @@ from ingest_manager.events import ObjectEvent
 from ingest_manager.settings import Settings
 from servers.instance import Instance
 from servers.process import Process
-from servers.service import Service, set_up
+from servers.service import Manager, set_up
 
 CUSTOMER = "benchmark"
 DOCUMENT = {"formats": [".csv"], "number_files": 1000, "data_sizes": 512 * 1024}
+APPS_OF_CUSTOMER = {
+    "flights": (APPS / "customer-2" / "flights" / "app.toml").read_text(),
+    "marks": MARKS_APP,
+}
 PATIENCE_SECONDS = 120
 
 _OUTCOME = "SELECT status, reason, rows_written, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
@@ -34,9 +38,21 @@ T = TypeVar("T")
 class Pipeline:
     """Puts objects and watches them become rows."""
 
-    def __init__(self, session: CassandraSession, s3: Any) -> None:
+    def __init__(
+        self, session: CassandraSession, s3: Any, environment: Mapping[str, str], manager: Manager
+    ) -> None:
         self.session = session
+        self.environment = environment
         self._s3 = s3
+        self._manager = manager
+
+    def worker_pids(self) -> list[int]:
+        """Return the pids of the manager's workers."""
+        pid = self._manager.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
 
     def put(self, key: str, body: bytes) -> ObjectEvent:
         """Put an object into the customer's staging bucket; return what identifies its load."""
@@ -75,32 +91,36 @@ def eventually(look: Callable[[], T], pause_seconds: float = 0.05) -> T:
 
 
 @contextmanager
-def running_pipeline(instance: Instance) -> Iterator[Pipeline]:
+def running_pipeline(
+    instance: Instance,
+    document: Mapping[str, object] = DOCUMENT,
+    apps: Mapping[str, str] = APPS_OF_CUSTOMER,
+) -> Iterator[Pipeline]:
     """Run a manager for the benchmark's customer on an instance's servers."""
     folder = instance.folder / "benchmark"
-    environment = instance.environment() | _lay_out(folder)
+    environment = instance.environment() | _lay_out(folder, document, apps)
     set_up(environment)
     settings = Settings(_env_file=instance.folder / "env")
-    manager = Service(Process("benchmark-manager", folder), ("ingest-manager", "run"), environment)
+    manager = Manager(Process("benchmark-manager", folder), ("ingest-manager", "run"), environment)
     manager.start()
     try:
         with cassandra_session.connect(settings) as session:
-            yield Pipeline(session, _s3(environment))
+            yield Pipeline(session, _s3(environment), environment, manager)
     finally:
         manager.stop()
 
 
-def _lay_out(folder: Path) -> dict[str, str]:
+def _lay_out(folder: Path, document: Mapping[str, object], apps: Mapping[str, str]) -> dict[str, str]:
     """Write the customer's document and apps; return where the packages find them."""
     shutil.rmtree(folder, ignore_errors=True)
-    policies, apps = folder / "bucket_policies", folder / "customer_ingestapps"
+    policies, apps_folder = folder / "bucket_policies", folder / "customer_ingestapps"
     (policies / "customers").mkdir(parents=True)
-    (policies / "customers" / f"{CUSTOMER}.json").write_text(json.dumps(DOCUMENT))
+    (policies / "customers" / f"{CUSTOMER}.json").write_text(json.dumps(document))
     (policies / "users.json").write_text("{}")
-    shutil.copytree(APPS / "customer-2" / "flights", apps / CUSTOMER / "flights")
-    (apps / CUSTOMER / "marks").mkdir()
-    (apps / CUSTOMER / "marks" / "app.toml").write_text(MARKS_APP)
-    return {"BUCKET_POLICIES_DIR": str(policies), "CUSTOMER_INGESTAPPS_DIR": str(apps)}
+    for name, contract in apps.items():
+        (apps_folder / CUSTOMER / name).mkdir(parents=True)
+        (apps_folder / CUSTOMER / name / "app.toml").write_text(contract)
+    return {"BUCKET_POLICIES_DIR": str(policies), "CUSTOMER_INGESTAPPS_DIR": str(apps_folder)}
 
 
 def _s3(environment: dict[str, str]) -> Any:
