@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cassandra import AuthenticationFailed
+from cassandra import AuthenticationFailed, DriverException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import RoundRobinPolicy
@@ -76,7 +76,7 @@ class Cassandra(Server):
         except AuthenticationFailed:
             self._replace_published_password()
             return False
-        except NoHostAvailable:
+        except (DriverException, NoHostAvailable):  # a server that comes up slowly times out at first
             return False
         return True
 
@@ -106,7 +106,7 @@ class Cassandra(Server):
 
     def _replace_published_password(self) -> None:
         with (
-            suppress(AuthenticationFailed, NoHostAvailable),
+            suppress(DriverException, NoHostAvailable),
             self.login(ADMIN, PUBLISHED_PASSWORD) as session,
         ):
             session.execute(f"ALTER ROLE {ADMIN} WITH PASSWORD = %s", [self.passwords.cassandra_admin])
