@@ -64,7 +64,7 @@ def plan(*, as_json: AsJson = False) -> None:
     Examples:
       1. bucket-policies plan
       2. bucket-policies plan --json
-    """  # noqa: D301 - \b keeps these lines apart
+    """
     _mirror(mirror.plan, as_json=as_json)
 
 
@@ -76,7 +76,7 @@ def apply(*, as_json: AsJson = False) -> None:
     Examples:
       1. bucket-policies apply
       2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies apply --json
-    """  # noqa: D301 - \b keeps these lines apart
+    """
     _mirror(mirror.apply, as_json=as_json)
 
 
@@ -88,7 +88,7 @@ def passwd(customer: Annotated[str, typer.Argument(help="The customer's id.")]) 
     Examples:
       1. bucket-policies passwd customer-1
       2. pwgen 20 1 | bucket-policies passwd customer-1
-    """  # noqa: D301 - \b keeps these lines apart
+    """
     settings = read_settings(DocumentSettings)
     if customer not in CustomerDirectory(settings.customers_folder).current():
         raise DocumentError(f"there is no customer {customer!r}: write customers/{customer}.json first")
@@ -108,7 +108,7 @@ def auth_service(
     Examples:
       1. bucket-policies auth-service --listen 127.0.0.1:8080
       2. bucket-policies auth-service --demo
-    """  # noqa: D301 - \b keeps these lines apart
+    """
     logs.configure()
     settings = read_settings(AuthSettings, **({"listen": listen} if listen else {}))
     session = CassandraSession(settings)

@@ -16,14 +16,21 @@ from typing import Any
 import pika
 import structlog
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
-from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionWrongStateError
+from pika.exceptions import (
+    AMQPError,
+    ChannelClosedByBroker,
+    ConnectionBlockedTimeout,
+    ConnectionWrongStateError,
+)
 
 from ingest_manager import topology
 from ingest_manager.errors import ServerDown
 
 log = structlog.get_logger(__name__)
 
-_BLOCKED_SECONDS = 30
+_BLOCKED_SECONDS = 5
+_UNDER_ALARM = "RabbitMQ takes no messages: it is low on memory or disk"
+_NO_QUEUE = "no-queue"  # a message for a queue that is not there is confirmed and dropped
 _RECONNECT_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _NOT_FOUND = 404
@@ -145,14 +152,18 @@ def _bind(channel: BlockingChannel, binding: topology.Binding) -> None:
 
 
 class Publisher:
-    """Publishes with confirms on a connection of its own; threads may share it."""
+    """Publishes with confirms on a connection of its own; threads may share it.
+
+    A broker under alarm keeps what it is sent and takes it in once the alarm is over, even from a connection
+    that has ended. So a message follows a probe that goes nowhere: what is not confirmed was not sent.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._lock = threading.Lock()
         self._connection: BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
-        self._is_blocked = False
+        self._blocked_until = 0.0
 
     def publish(self, exchange: str, routing_key: str, body: bytes, headers: Mapping[str, Any]) -> None:
         """Return when the broker has taken the message over.
@@ -165,8 +176,14 @@ class Publisher:
         )
         send = partial(self._send, exchange, routing_key, body, properties)
         with self._lock:
+            if time.monotonic() < self._blocked_until:
+                raise ServerDown(_UNDER_ALARM, server="rabbitmq")
             try:
                 send()
+            except ConnectionBlockedTimeout as error:
+                self._close()
+                self._blocked_until = time.monotonic() + _BLOCKED_SECONDS
+                raise ServerDown(_UNDER_ALARM, server="rabbitmq") from error
             except (AMQPError, OSError):  # an idle connection that the broker ended is found out only now
                 self._close()
                 self._send_again(send)
@@ -185,23 +202,11 @@ class Publisher:
 
     def _send(self, exchange: str, routing_key: str, body: bytes, properties: pika.BasicProperties) -> None:
         if self._connection is None or self._channel is None:
-            self._connection = self._open()
+            self._connection = BlockingConnection(_parameters(self._url))
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
-        self._connection.process_data_events(time_limit=0)  # learns of an alarm, or that the connection ended
-        if self._is_blocked:  # what is sent now might arrive after we have given it up, and then twice
-            raise ServerDown("RabbitMQ takes no messages: it is low on memory or disk", server="rabbitmq")
+        self._channel.basic_publish("", _NO_QUEUE, b"")
         self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
-
-    def _open(self) -> BlockingConnection:
-        self._is_blocked = False
-        connection = BlockingConnection(_parameters(self._url))
-        connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(True))
-        connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(False))
-        return connection
-
-    def _set_blocked(self, is_blocked: bool) -> None:
-        self._is_blocked = is_blocked
 
     def _close(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None

@@ -93,9 +93,6 @@ def test_published_event_is_read_back_as_it_was(event: ObjectEvent) -> None:
     assert parse_message(message_body(event)) == [event]
 
 
-@given(
-    st.binary()
-    | st.recursive(st.none() | st.text(), st.lists).map(lambda x: json.dumps(x).encode())
-)
+@given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(lambda x: json.dumps(x).encode()))
 def test_arbitrary_bodies_are_read_or_refused(body: bytes) -> None:
     assert outcome(body) in {"load", "ignored", "dead-letter"}
