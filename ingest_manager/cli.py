@@ -40,6 +40,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_FILE_WIDTH = 200  # columns, where no terminal says how many it has
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 OneCustomer = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
 
@@ -116,7 +117,8 @@ def history(
         for load in loads:
             typer.echo(LoadView.of(load).model_dump_json())
     else:
-        Console().print(_history_table(loads))
+        console = Console()
+        console.print(_history_table(loads), width=None if console.is_terminal else _FILE_WIDTH)
 
 
 @cli.command()
@@ -211,7 +213,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _history_table(loads: list[Load]) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("object's time (UTC)", "customer", "key", "status"):
         table.add_column(heading, no_wrap=heading != "key")
     for heading in ("read", "written", "rejected", "attempts"):

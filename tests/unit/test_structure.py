@@ -1,4 +1,4 @@
-"""Dependencies go one way: read from the imports themselves."""
+"""Dependencies go one way and modules stay small: read from the source itself."""
 
 import ast
 from collections.abc import Iterator
@@ -76,3 +76,20 @@ def test_fetchdata_needs_no_server_library() -> None:
         if module in ("constraints", "api")
     }
     assert (used | light) & SERVER_ONLY == set()
+
+
+def test_life_of_a_load_stays_on_one_page() -> None:
+    assert len((ROOT / "ingest_manager" / "loading.py").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_modules_and_functions_stay_small(package: str) -> None:
+    too_long = []
+    for path in (ROOT / package).rglob("*.py"):
+        text = path.read_text()
+        too_long += [path.name] if len(text.splitlines()) > 400 else []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.body[0].lineno + 1
+                too_long += [f"{path.name}: {node.name}"] if lines > 40 else []
+    assert too_long == []
