@@ -17,6 +17,7 @@ import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bucket_policies.customers import Customer, CustomerDirectory
 from customer_ingestapps.errors import ContractError
@@ -214,17 +215,24 @@ def _moment(text: str | None) -> datetime | None:
 
 def _history_table(loads: list[Load]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("object's time (UTC)", "customer", "key", "status"):
-        table.add_column(heading, no_wrap=heading != "key")
-    for heading in ("read", "written", "rejected", "attempts"):
-        table.add_column(heading, justify="right")
-    table.add_column("reason")
+    table.add_column("object of (UTC)", no_wrap=True)
+    table.add_column("customer", overflow="fold")
+    table.add_column("key", overflow="fold", min_width=16)
+    table.add_column("status", overflow="fold")
+    for heading in ("read", "written", "rejected", "tries"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("reason", overflow="fold")
     for load in loads:
-        event_at = f"{load.event_at:%Y-%m-%d %H:%M:%S}" if load.event_at else ""
+        event_at = f"{load.event_at:%m-%d %H:%M:%S}" if load.event_at else ""
         counts = (load.rows_read, load.rows_written, load.rows_rejected, load.attempts)
-        why = ascii(load.message or load.reason or "")[1:-1]
-        table.add_row(event_at, load.customer, ascii(load.key)[1:-1], load.status, *map(str, counts), why)
+        key, why = _one_line(load.key), _one_line(load.message or load.reason or "")
+        table.add_row(event_at, load.customer, key, load.status, *map(str, counts), why)
     return table
+
+
+def _one_line(text: str) -> Text:
+    """Show a customer's text as text: no control character, no markup."""
+    return Text(repr(text)[1:-1])
 
 
 def _print_report(report: Report, *, as_json: bool) -> None:
