@@ -29,8 +29,8 @@ from ingest_manager.errors import ServerDown
 log = structlog.get_logger(__name__)
 
 _BLOCKED_SECONDS = 5
-_UNDER_ALARM = "RabbitMQ takes no messages: it is low on memory or disk"
 _NO_QUEUE = "no-queue"  # a message for a queue that is not there is confirmed and dropped
+_PROBE = b"probe"  # not empty: an alarm lets a message without a body through
 _RECONNECT_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _NOT_FOUND = 404
@@ -169,44 +169,41 @@ class Publisher:
         """Return when the broker has taken the message over.
 
         Raises:
-            ServerDown: it takes nothing now, or did not confirm even on a new connection.
+            ServerDown: it cannot be reached, has no place for the message, or is under an alarm.
         """
         properties = pika.BasicProperties(
             content_type="application/json", delivery_mode=pika.DeliveryMode.Persistent, headers=dict(headers)
         )
-        send = partial(self._send, exchange, routing_key, body, properties)
         with self._lock:
             if time.monotonic() < self._blocked_until:
-                raise ServerDown(_UNDER_ALARM, server="rabbitmq")
+                raise ServerDown("RabbitMQ is under an alarm and takes no messages", server="rabbitmq")
             try:
-                send()
-            except ConnectionBlockedTimeout as error:
+                self._ready_channel().basic_publish(exchange, routing_key, body, properties, mandatory=True)
+            except (AMQPError, OSError) as error:
                 self._close()
-                self._blocked_until = time.monotonic() + _BLOCKED_SECONDS
-                raise ServerDown(_UNDER_ALARM, server="rabbitmq") from error
-            except (AMQPError, OSError):  # an idle connection that the broker ended is found out only now
-                self._close()
-                self._send_again(send)
+                if isinstance(error, ConnectionBlockedTimeout):
+                    self._blocked_until = time.monotonic() + _BLOCKED_SECONDS
+                raise ServerDown(f"RabbitMQ took no message over: {error!r}", server="rabbitmq") from error
 
     def close(self) -> None:
         """End the connection."""
         with self._lock:
             self._close()
 
-    def _send_again(self, send: Callable[[], None]) -> None:
+    def _ready_channel(self) -> BlockingChannel:
         try:
-            send()
-        except (AMQPError, OSError) as error:
+            return self._probed_channel()
+        except (AMQPError, OSError):  # an idle connection that the broker ended is found out only now
             self._close()
-            raise ServerDown(f"RabbitMQ did not confirm a message: {error!r}", server="rabbitmq") from error
+            return self._probed_channel()
 
-    def _send(self, exchange: str, routing_key: str, body: bytes, properties: pika.BasicProperties) -> None:
+    def _probed_channel(self) -> BlockingChannel:
         if self._connection is None or self._channel is None:
             self._connection = BlockingConnection(_parameters(self._url))
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
-        self._channel.basic_publish("", _NO_QUEUE, b"")
-        self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
+        self._channel.basic_publish("", _NO_QUEUE, _PROBE)
+        return self._channel
 
     def _close(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None

@@ -118,8 +118,8 @@ def history(
         for load in loads:
             typer.echo(LoadView.of(load).model_dump_json())
     else:
-        console = Console()
-        console.print(_history_table(loads), width=None if console.is_terminal else _FILE_WIDTH)
+        width = None if sys.stdout.isatty() else _FILE_WIDTH
+        Console(width=width).print(_history_table(loads))
 
 
 @cli.command()
@@ -215,18 +215,18 @@ def _moment(text: str | None) -> datetime | None:
 
 def _history_table(loads: list[Load]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("object of (UTC)", no_wrap=True)
-    table.add_column("customer", overflow="fold")
-    table.add_column("key", overflow="fold", min_width=16)
-    table.add_column("status", overflow="fold")
-    for heading in ("read", "written", "rejected", "tries"):
+    table.add_column("time (UTC)", no_wrap=True)
+    table.add_column("object", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for heading in ("read", "written", "rejected"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("reason", overflow="fold")
+    table.add_column("why", overflow="fold")
     for load in loads:
         event_at = f"{load.event_at:%m-%d %H:%M:%S}" if load.event_at else ""
-        counts = (load.rows_read, load.rows_written, load.rows_rejected, load.attempts)
-        key, why = _one_line(load.key), _one_line(load.message or load.reason or "")
-        table.add_row(event_at, load.customer, key, load.status, *map(str, counts), why)
+        counts = (load.rows_read, load.rows_written, load.rows_rejected)
+        attempts = f"{load.attempts} attempts; " if load.attempts > 1 else ""
+        why = _one_line(attempts + (load.message or load.reason or ""))
+        table.add_row(event_at, _one_line(f"{load.customer}/{load.key}"), load.status, *map(str, counts), why)
     return table
 
 
@@ -241,6 +241,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         typer.echo(json.dumps({"counts": dict(report.counts), "differences": differences}))
         return
     for difference in report.differences:
-        typer.echo(f"{difference.customer}: {difference.key or difference.load_id} {difference.message}")
+        name = _one_line(difference.key or difference.load_id)
+        typer.echo(f"{difference.customer}: {name} {difference.message}")
     counts = ", ".join(f"{count} {name}" for name, count in sorted(report.counts.items())) or "no loads"
     typer.echo(f"{counts}; {len(report.differences)} differences")

@@ -11,18 +11,32 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 POLL_SECONDS = 0.05
 
 
-def start_time_of(pid: int) -> int | None:
-    """Return the process's start time in clock ticks since boot, or None when it does not run."""
+class Stat(NamedTuple):
+    """What the kernel says of a process that runs."""
+
+    group: int
+    start_time: int  # clock ticks since boot
+
+
+def stat_of(pid: int) -> Stat | None:
+    """Return what the kernel says, or None when the process does not run (any more)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     state, *fields = stat[stat.rindex(")") + 2 :].split()
-    return None if state in "ZX" else int(fields[18])
+    return None if state in "ZX" else Stat(group=int(fields[1]), start_time=int(fields[18]))
+
+
+def runs_in_group(group: int) -> bool:
+    """Tell whether any process of the group runs."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return any(stat.group == group for pid in pids if (stat := stat_of(pid)))
 
 
 class Process:
@@ -38,7 +52,8 @@ class Process:
     def pid(self) -> int | None:
         """The pid while the process runs, whoever started it; None otherwise."""
         record = self._read_record()
-        if record and start_time_of(record["pid"]) == record["start_time"]:
+        stat = stat_of(record["pid"]) if record else None
+        if stat is not None and stat.start_time == record["start_time"]:
             return record["pid"]
         if self._child is not None:
             self._child.wait()  # it has ended: this only tells the kernel that we know
@@ -59,8 +74,8 @@ class Process:
                 start_new_session=True,
             )
         pid = self._child.pid
-        # A process that has ended already gets a start time that nothing equals.
-        record = {"pid": pid, "start_time": start_time_of(pid) or -1, "log_start": log_start}
+        stat = stat_of(pid)  # None when it has ended already
+        record = {"pid": pid, "start_time": stat.start_time if stat else None, "log_start": log_start}
         self._record.write_text(json.dumps(record))
 
     def stop(self, patience_seconds: float = 60) -> None:
@@ -75,12 +90,12 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """End the process and its children by SIGKILL, as a crash would."""
+        """End the process and its children by SIGKILL, as a crash would, and wait until all are gone."""
         pid = self.pid
         if pid is None:
             return
         os.killpg(pid, signal.SIGKILL)
-        while self.pid is not None:
+        while self.pid is not None or runs_in_group(pid):
             time.sleep(POLL_SECONDS)
 
     def output(self) -> str:
@@ -94,9 +109,9 @@ class Process:
         lines = reversed(self.output().splitlines())
         return next((line for line in lines if line[:1].strip()), "it wrote nothing")
 
-    def _read_record(self) -> dict[str, int]:
+    def _read_record(self) -> dict[str, Any]:
         try:
-            record: dict[str, int] = json.loads(self._record.read_text())
+            record: dict[str, Any] = json.loads(self._record.read_text())
         except FileNotFoundError:
             return {}
         return record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.process import Process, start_time_of
+from servers.process import Process, stat_of
 
 SLEEP = ["sleep", "60"]
 
@@ -33,11 +33,11 @@ def test_a_later_command_finds_and_stops_the_process(process: Process, tmp_path:
 
 def test_another_process_with_the_recorded_pid_is_left_alone(process: Process, tmp_path: Path) -> None:
     with subprocess.Popen(SLEEP) as stranger:
-        started = start_time_of(stranger.pid)
-        assert started is not None
+        stat = stat_of(stranger.pid)
+        assert stat is not None
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "sleeper.json").write_text(
-            json.dumps({"pid": stranger.pid, "start_time": started - 1})
+            json.dumps({"pid": stranger.pid, "start_time": stat.start_time - 1})
         )
 
         assert process.pid is None
@@ -57,7 +57,7 @@ def test_one_that_ignores_the_request_is_ended_by_force_with_its_children(proces
     process.stop(patience_seconds=0.2)
 
     assert process.pid is None
-    assert start_time_of(child) is None
+    assert stat_of(child) is None
 
 
 def test_a_process_that_ended_by_itself_does_not_run(process: Process) -> None:
@@ -75,5 +75,5 @@ def test_a_ctrl_c_on_our_terminal_does_not_reach_the_process(process: Process) -
     assert os.getpgid(process.pid) != os.getpgid(0)
 
 
-def test_start_time_of_a_pid_that_nobody_has_is_none() -> None:
-    assert start_time_of(2**22 + 1) is None
+def test_a_pid_that_nobody_has_runs_not() -> None:
+    assert stat_of(2**22 + 1) is None
