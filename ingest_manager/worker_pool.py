@@ -1,6 +1,7 @@
 """The manager's side of its worker processes: start one, hand it an assignment, notice its death."""
 
 import multiprocessing
+import os
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
@@ -64,6 +65,8 @@ class WorkerProcess:
             self._process.join()
 
     def _start(self) -> None:
+        # Workers use the cores, one each; polars reads this when a worker imports it.
+        os.environ.setdefault("POLARS_MAX_THREADS", "1")
         self._pipe, theirs = _spawn.Pipe()
         context = WorkerContext(self._settings, theirs, self._stop, self._on_effect)
         self._process: BaseProcess = _spawn.Process(target=worker.main, args=(context,), name="worker")
