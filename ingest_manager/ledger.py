@@ -173,17 +173,11 @@ class Ledger:
     def keep_unusable(self, queue: str, reason: str, body: bytes) -> None:
         """Keep a body that is no event, for people; the same body is kept once a day."""
         now = self._clock()
+        message_id = uuid.uuid5(uuid.NAMESPACE_OID, body.hex())
         self._session.execute(
             "INSERT INTO ingest.unusable_messages (day, message_id, received_at, queue, reason, body)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                now.date(),
-                uuid.uuid5(uuid.NAMESPACE_OID, body.hex()),
-                now,
-                queue,
-                _cut(reason),
-                body[:_BODY_LIMIT],
-            ),
+            (now.date(), message_id, now, queue, _cut(reason), body[:_BODY_LIMIT]),
         )
 
     def days(self) -> list[tuple[str, date]]:

@@ -115,6 +115,7 @@ def connect_patiently(settings: Settings, over: threading.Event | None = None) -
         wait=wait_exponential(0.5, max=5),
         sleep=sleep_using_event(over),
         stop=stop_when_event_set(over),
+        before_sleep=lambda _: log.warning("Cassandra cannot be reached yet", action="start"),
         reraise=True,
     )
     session: CassandraSession = repeat(cassandra_session.connect, settings)
