@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from heapq import merge
 from itertools import islice
 
 from pydantic import BaseModel
@@ -79,8 +80,8 @@ def _by_day(ledger: Ledger, query: LoadQuery) -> Iterator[Load]:
         if is_wanted:
             customers_of.setdefault(day, []).append(customer)
     for day in sorted(customers_of, reverse=True):
-        ids = [load_id for customer in customers_of[day] for load_id in ledger.ids_of_day(customer, day)]
-        yield from sorted(filter(query.matches, ledger.find_all(ids)), key=_newest_first)
+        of_customers = (ledger.find_all(ledger.ids_of_day(customer, day)) for customer in customers_of[day])
+        yield from filter(query.matches, merge(*of_customers, key=_newest_first))
 
 
 def _newest_first(load: Load) -> tuple[float, str]:

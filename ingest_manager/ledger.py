@@ -6,7 +6,7 @@ was lost is found again by its claim.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -195,16 +195,14 @@ class Ledger:
         cql = "SELECT load_id FROM ingest.loads_by_upload WHERE customer = ? AND upload_id = ?"
         return [row["load_id"] for row in self._session.execute(cql, (customer, upload_id))]
 
-    def find_all(self, load_ids: Iterable[UUID]) -> list[Load]:
-        """Return the loads of some ids, in their order; unknown ids are left out."""
-        found: list[Load] = []
+    def find_all(self, load_ids: Iterable[UUID]) -> Iterator[Load]:
+        """Yield the loads of some ids, in their order; unknown ids are left out."""
         ids = list(load_ids)
         for start in range(0, len(ids), _AT_ONCE):
             pending = [
                 self._session.execute_async(_SELECT, (load_id,)) for load_id in ids[start : start + _AT_ONCE]
             ]
-            found += [_load_of(rows[0]) for rows in (answer.result() for answer in pending) if rows]
-        return found
+            yield from (_load_of(rows[0]) for rows in (answer.result() for answer in pending) if rows)
 
     def ping(self) -> None:
         """Raise ServerDown unless the ledger answers."""

@@ -90,9 +90,9 @@ class FakeLedger:
         self._fail("find")
         return self.loads.get(load_id)
 
-    def find_all(self, load_ids: Iterable[UUID]) -> list[Load]:
+    def find_all(self, load_ids: Iterable[UUID]) -> Iterator[Load]:
         self._fail("find_all")
-        return [self.loads[load_id] for load_id in load_ids if load_id in self.loads]
+        return (self.loads[load_id] for load_id in load_ids if load_id in self.loads)
 
     def claim(self, assignment: Assignment, app: AppLabel | None) -> Claimed:
         self._fail("claim")
@@ -171,7 +171,8 @@ class FakeLedger:
         return list(self.by_day)
 
     def ids_of_day(self, customer: str, day: date) -> list[UUID]:
-        return list(self.by_day.get((customer, day), ()))
+        found = self.by_day.get((customer, day), ())
+        return sorted(found, key=lambda load_id: str(self.loads[load_id].event_at), reverse=True)
 
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         return list(self.by_upload.get((customer, upload_id), ()))
