@@ -54,7 +54,7 @@ class Process:
         record = self._read_record()
         stat = stat_of(record["pid"]) if record else None
         if stat is not None and stat.start_time == record["start_time"]:
-            return record["pid"]
+            return int(record["pid"])
         if self._child is not None:
             self._child.wait()  # it has ended: this only tells the kernel that we know
         return None

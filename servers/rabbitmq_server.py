@@ -13,7 +13,7 @@ import pika.exceptions
 from typing_extensions import override
 
 from servers import programs
-from servers.allotment import LOOPBACK, Passwords, Ports
+from servers.allotment import LOOPBACK, Passwords, Ports, is_port_free
 from servers.capacity import RABBITMQ_MIB
 from servers.process import Process
 from servers.server import TEMPLATES, Server
@@ -54,6 +54,8 @@ class Rabbitmq(Server):
 
     @override
     def is_ready(self) -> bool:
+        if is_port_free(self.allotted.amqp):
+            return False
         credentials = pika.PlainCredentials("admin", self.passwords.amqp_admin)
         parameters = pika.ConnectionParameters(LOOPBACK, self.allotted.amqp, credentials=credentials)
         try:
