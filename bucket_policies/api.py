@@ -70,3 +70,28 @@ class ErrorAnswer(BaseModel):
 
     error: str
     message: str
+
+
+class CredentialsRequest(BaseModel):
+    """`POST /credentials`: nothing can be chosen, so the body may be empty as well."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CredentialsAnswer(BaseModel):
+    """Temporary credentials for any S3 tool, and what can be done with them until `expires_at`."""
+
+    access_key_id: str
+    secret_access_key: str = Field(repr=False)
+    session_token: str = Field(repr=False)
+    expires_at: datetime
+    endpoint_url: str
+    """MinIO's address as customers see it."""
+
+    region: str
+    bucket: str
+    formats: tuple[str, ...]
+    """Endings that an object may have, in lower or upper case."""
+
+    number_files: int
+    """How many objects may be put with these credentials."""

@@ -1,4 +1,4 @@
-"""The auth service: customers log in, learn their constraints, and get signed URLs for what they may upload.
+"""The auth service: customers log in, learn their constraints, and get signed URLs or credentials.
 
 HTTP Basic, to be put behind TLS. The order of a call: login, then its body, then `grants`. Whatever goes
 wrong is answered as `{"error": code, "message": …}`; what is wrong with our servers goes to the log alone.
@@ -10,20 +10,35 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
-from bucket_policies import grants, tokens
-from bucket_policies.api import CurrentConstraints, ErrorAnswer, RefusedFile, UploadAnswer, UploadRequest
+from bucket_policies import credentials, grants, tokens
+from bucket_policies.allowances import AllowanceStore
+from bucket_policies.api import (
+    CredentialsAnswer,
+    CredentialsRequest,
+    CurrentConstraints,
+    ErrorAnswer,
+    RefusedFile,
+    UploadAnswer,
+    UploadRequest,
+)
 from bucket_policies.customers import Customer, CustomerDirectory
-from bucket_policies.errors import LoginError, PolicyError, TooManyAttemptsError, UnreachableError
+from bucket_policies.errors import (
+    DocumentError,
+    LoginError,
+    PolicyError,
+    TooManyAttemptsError,
+    UnreachableError,
+)
 from bucket_policies.grant_store import GrantStore, Session
 from bucket_policies.logins import Login, Logins
 from bucket_policies.settings import AuthSettings
@@ -43,9 +58,10 @@ _CODES = {
 }
 _log = structlog.get_logger(__name__)
 _router = APIRouter()
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
-class Store(grants.Store, Protocol):
+class Store(grants.Store, credentials.Store, Protocol):
     """What the service asks of MinIO."""
 
     def ping(self) -> None:
@@ -63,6 +79,7 @@ class Service:
     store: Store
     grant_store: GrantStore
     granter: grants.Granter
+    lender: credentials.Lender
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -89,8 +106,7 @@ class Service:
 
     def token(self, customer: Customer) -> str:
         """Issue a status token."""
-        key = self.settings.token_key.get_secret_value().encode()
-        return tokens.issue(customer.id, datetime.now(UTC) + TOKEN_LIFETIME, key)
+        return tokens.issue(customer.id, datetime.now(UTC) + TOKEN_LIFETIME, self.settings.seal_key)
 
 
 def create_app(settings: AuthSettings, *, store: Store, session: Session, demo: bool = False) -> FastAPI:
@@ -107,7 +123,13 @@ def create_app(settings: AuthSettings, *, store: Store, session: Session, demo: 
         logins=Logins(settings.users_document, demo=demo),
         store=store,
         grant_store=grant_store,
-        granter=grants.Granter(store, grant_store, url_lifetime_seconds=settings.url_lifetime_seconds),
+        granter=grants.Granter(
+            store,
+            grant_store,
+            seal_key=settings.seal_key,
+            url_lifetime_seconds=settings.url_lifetime_seconds,
+        ),
+        lender=credentials.Lender(store, AllowanceStore(session), settings),
     )
     app.include_router(_router)
     for error in (StarletteHTTPException, PolicyError, Exception):
@@ -161,11 +183,23 @@ def uploads(
 ) -> UploadAnswer:
     """Judge a manifest and grant what may be put."""
     upload_id = str(uuid.uuid4())
-    answers = service.granter.grant(customer, upload_id, _manifest(body).files)
+    answers = service.granter.grant(customer, upload_id, _parsed(UploadRequest, body).files)
     for answer in answers:
         verdict = answer.violations[0].rule if isinstance(answer, RefusedFile) else "granted"
         service.files.labels(verdict).inc()
     return UploadAnswer(upload_id=upload_id, status_token=service.token(customer), files=answers)
+
+
+@_router.post("/credentials")
+def temporary_credentials(
+    service: OurService, customer: ItsCustomer, body: Annotated[bytes, Depends(_body)]
+) -> CredentialsAnswer:
+    """Lend credentials for any S3 tool."""
+    _parsed(CredentialsRequest, body or b"{}")
+    try:
+        return service.lender.lend(customer)
+    except DocumentError as error:
+        raise HTTPException(403, str(error)) from error
 
 
 @_router.get("/healthz")
@@ -198,9 +232,9 @@ def parse_login(header: str, address: str) -> Login:
     return Login(user, password, address)
 
 
-def _manifest(body: bytes) -> UploadRequest:
+def _parsed(kind: type[_Model], body: bytes) -> _Model:
     try:
-        return UploadRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         detail = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in detail["loc"]) or "body"

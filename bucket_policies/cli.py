@@ -1,4 +1,4 @@
-"""The admin's command: `bucket-policies plan | apply | passwd | auth-service`.
+"""The admin's command: `bucket-policies plan | apply | watch | passwd | auth-service`.
 
 Reads the settings, builds what the command needs, prints, and turns errors into one line and an exit code:
 0 done or no difference, 1 a difference or a failure, 2 usage or settings, 4 a server does not answer.
@@ -9,6 +9,7 @@ import json
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -18,9 +19,9 @@ import structlog
 import typer
 import uvicorn
 
-from bucket_policies import logs, mirror, users
+from bucket_policies import logs, mirror, users, watch
 from bucket_policies.auth_service import create_app
-from bucket_policies.customers import CustomerDirectory
+from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import DocumentError, PolicyError, SettingsError, UnreachableError
 from bucket_policies.grant_store import CassandraSession
 from bucket_policies.mirror import Difference, Part
@@ -78,6 +79,28 @@ def apply(*, as_json: AsJson = False) -> None:
       2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies apply --json
     """
     _mirror(mirror.apply, as_json=as_json)
+
+
+@app.command("watch")
+def watch_documents() -> None:
+    """Apply the documents now and whenever one appears or changes, until interrupted.
+
+    \b
+    Examples:
+      1. bucket-policies watch
+      2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies watch
+    """
+    logs.configure()
+    settings = read_settings(MirrorSettings)
+    minio = open_administration(settings)
+
+    def apply_documents(customers: Iterable[Customer]) -> Sequence[Difference]:
+        return mirror.apply(minio, mirror.wanted_parts(minio, customers, settings))
+
+    over = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: over.set())
+    watch.run(settings.customers_folder, apply_documents, over)
 
 
 @app.command()

@@ -5,7 +5,7 @@ PolicyError
 ├── SettingsError      a setting is missing or unusable
 ├── TokenError         a status token is malformed, forged or expired
 ├── LoginError         a login is wrong, or its password a published one
-├── TooManyAttemptsError   too many bad logins within a minute
+├── TooManyAttemptsError   too many bad logins within a minute, or credentials at once
 ├── StoreError         MinIO answered and refused
 ├── GrantError         Cassandra answered and refused, or a customer's grants stayed contended
 └── UnreachableError   MinIO or Cassandra does not answer; trying later may help
@@ -33,10 +33,10 @@ class LoginError(PolicyError):
 
 
 class TooManyAttemptsError(PolicyError):
-    """Too many bad logins came within a minute."""
+    """Too many bad logins came within a minute, or a customer has too many credentials."""
 
-    def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__(f"too many logins have failed, try again in {retry_after_seconds} s")
+    def __init__(self, retry_after_seconds: int, what: str = "too many logins have failed") -> None:
+        super().__init__(f"{what}, try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
 
 

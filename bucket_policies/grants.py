@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from bucket_policies import tokens
 from bucket_policies.api import GrantedFile, OfferedFile, RefusedFile
 from bucket_policies.constraints import Constraints, Violation, escaped, key_of
 from bucket_policies.customers import Customer
@@ -33,9 +34,12 @@ class Store(Protocol):
 class Granter:
     """Grants uploads within a customer's constraints and quota."""
 
-    def __init__(self, store: Store, grants: GrantStore, *, url_lifetime_seconds: int) -> None:
+    def __init__(
+        self, store: Store, grants: GrantStore, *, seal_key: bytes, url_lifetime_seconds: int
+    ) -> None:
         self._store = store
         self._grants = grants
+        self._seal_key = seal_key
         self._lifetime_seconds = url_lifetime_seconds
 
     def used_bytes(self, customer: Customer) -> int:
@@ -76,7 +80,9 @@ class Granter:
     def _sign(self, customer: Customer, upload_id: str, file: OfferedFile) -> GrantedFile:
         expires_at = datetime.now(UTC) + timedelta(seconds=self._lifetime_seconds)
         key = key_of(file.name)
-        new = NewObject(customer.staging_bucket, key, file.size, file.sha256, upload_id)
+        bucket = customer.staging_bucket
+        seal = tokens.seal_grant(upload_id, bucket, key, secret=self._seal_key)
+        new = NewObject(bucket, key, file.size, file.sha256, upload_id, seal)
         signed = self._store.sign_put(new, self._lifetime_seconds)
         return GrantedFile(
             name=file.name, key=key, url=signed.url, headers=dict(signed.headers), expires_at=expires_at

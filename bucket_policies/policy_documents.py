@@ -1,13 +1,16 @@
 """What MinIO is told, as S3 and IAM documents: events, lifecycle, and what each service user may do.
 
-Pure functions; `mirror` compares them with what MinIO has and writes the difference. Unfinished multipart
-uploads need no rule: MinIO itself ends them after a day, and has no lifecycle rule for it.
+Pure functions; `mirror` compares them with what MinIO has and writes the difference, `credentials` hands the
+session policies to MinIO. Unfinished multipart uploads need no rule: MinIO itself ends them after a day, and
+has no lifecycle rule for it.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from bucket_policies.customers import ARCHIVE_PREFIX, STAGING_PREFIX
+from bucket_policies.customers import ARCHIVE_PREFIX, STAGING_PREFIX, Customer
+from bucket_policies.errors import DocumentError
 
 Document = dict[str, Any]
 
@@ -24,6 +27,10 @@ LOADED_EVENTS = (
     "s3:ObjectCreated:CompleteMultipartUpload",
 )
 ARCHIVE_FOLDERS = ("objects", "rejects")
+# What an S3 tool needs beside putting: to look before it puts, and to put in parts. Never to delete or tag.
+TOOL_BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
+TOOL_OBJECT_ACTIONS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts")
+LONGEST_SESSION_POLICY = 2048  # characters, of STS
 
 
 def staging_notifications() -> list[Document]:
@@ -48,11 +55,38 @@ def archive_lifecycle(replay_days: int) -> list[Document]:
 
 
 def granter_policy() -> Document:
-    """Let the auth service sign PUTs into staging and measure what lies there."""
+    """Let the auth service sign PUTs into staging, measure what lies there, and lend what S3 tools need.
+
+    Temporary credentials can do no more than whoever made them.
+    """
     return _policy(
-        _allow(["s3:PutObject"], [_objects(STAGING_PREFIX)]),
-        _allow(["s3:ListBucketVersions"], [_buckets(STAGING_PREFIX)]),
+        _allow(["s3:PutObject", *TOOL_OBJECT_ACTIONS], [_objects(STAGING_PREFIX)]),
+        _allow(["s3:ListBucketVersions", *TOOL_BUCKET_ACTIONS], [_buckets(STAGING_PREFIX)]),
     )
+
+
+def session_policy(customer: Customer) -> str:
+    """Narrow temporary credentials down to one customer's bucket and endings, as the text that STS takes.
+
+    Raises:
+        DocumentError: the document has more endings than such a policy can name.
+    """
+    bucket = f"arn:aws:s3:::{customer.staging_bucket}"
+    formats = customer.constraints.formats
+    # MinIO tells letters' cases apart, the document does not.
+    cases = {case for ending in formats for case in (ending.lower(), ending.upper())}
+    document = _policy(
+        _allow(["s3:PutObject"], [f"{bucket}/*{ending}" for ending in sorted(cases)]),
+        _allow(TOOL_OBJECT_ACTIONS, [f"{bucket}/*"]),
+        _allow(TOOL_BUCKET_ACTIONS, [bucket]),
+    )
+    text = json.dumps(document, separators=(",", ":"))
+    if len(text) > LONGEST_SESSION_POLICY:
+        raise DocumentError(
+            f"the {len(formats)} endings of your document are too many for temporary credentials "
+            f"({len(text)} of {LONGEST_SESSION_POLICY} characters): ask the admin for fewer, or use fetchdata"
+        )
+    return text
 
 
 def manager_policy() -> Document:

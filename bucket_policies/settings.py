@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bucket_policies.errors import SettingsError
 
 PREFIX = "BUCKET_POLICIES_"
+LONGEST_CREDENTIALS_SECONDS = 12 * 3600
 
 
 class DocumentSettings(BaseSettings):
@@ -70,6 +71,13 @@ class AuthSettings(StoreSettings):
     """Addresses, comma-separated, whose X-Forwarded-For is believed."""
 
     url_lifetime_seconds: int = Field(default=3600, ge=60, le=7 * 24 * 3600)  # S3 signs for a week at most
+    credentials_lifetime_seconds: int = Field(default=3600, ge=900, le=LONGEST_CREDENTIALS_SECONDS)
+    """How long temporary credentials for S3 tools hold, and so the allowance that comes with them."""
+
+    @property
+    def seal_key(self) -> bytes:
+        """The token key, to seal with."""
+        return self.token_key.get_secret_value().encode()
 
     @field_validator("cassandra_hosts", mode="before")
     @classmethod

@@ -7,8 +7,9 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
@@ -26,8 +27,15 @@ from bucket_policies.settings import AuthSettings, MirrorSettings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_sts import STSClient
 
+_ROLE = "arn:minio:iam:::role/customer"  # MinIO has no roles, but the call wants a name of one
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 10, 2
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "read_timeout": _READ_SECONDS,
+    "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
+}
 _NOTHING_THERE = {
     "NoSuchBucket",
     "NoSuchLifecycleConfiguration",
@@ -47,6 +55,8 @@ class NewObject:
     size: int
     sha256: str
     upload_id: str
+    seal: str
+    """Shows that the upload id is genuine."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,23 @@ class SignedPut:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class TemporaryKeys:
+    """A login that ends by itself."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: datetime
+
+
 class ObjectStore:
     """MinIO for the auth service."""
 
-    def __init__(self, client: "S3Client", presigner: "S3Client") -> None:
+    def __init__(self, client: "S3Client", presigner: "S3Client", sts: "STSClient") -> None:
         self._client = client
         self._presigner = presigner
+        self._sts = sts
 
     def stored_bytes(self, bucket: str) -> int:
         """Add up every version in a bucket."""
@@ -71,7 +92,7 @@ class ObjectStore:
             return sum(version["Size"] for page in pages for version in page.get("Versions", ()))
 
     def sign_put(self, new: NewObject, lifetime_seconds: int) -> SignedPut:
-        """Sign a PUT of exactly this object: MinIO refuses another length, other bytes, another upload id."""
+        """Sign a PUT of exactly this object: MinIO refuses another length, other bytes, other metadata."""
         checksum = base64.b64encode(bytes.fromhex(new.sha256)).decode()
         url = self._presigner.generate_presigned_url(
             "put_object",
@@ -80,16 +101,28 @@ class ObjectStore:
                 "Key": new.key,
                 "ContentLength": new.size,
                 "ChecksumSHA256": checksum,
-                "Metadata": {"upload-id": new.upload_id},
+                "Metadata": {"upload-id": new.upload_id, "grant": new.seal},
             },
             ExpiresIn=lifetime_seconds,
         )
         headers = {
             "Content-Length": str(new.size),
             "x-amz-checksum-sha256": checksum,
+            "x-amz-meta-grant": new.seal,
             "x-amz-meta-upload-id": new.upload_id,
         }
         return SignedPut(url, headers)
+
+    def lend_keys(self, name: str, policy: str, lifetime_seconds: int) -> TemporaryKeys:
+        """Make temporary keys that can do what both the granter and the policy may."""
+        with minio_errors("temporary credentials"):
+            answer = self._sts.assume_role(
+                RoleArn=_ROLE, RoleSessionName=name, Policy=policy, DurationSeconds=lifetime_seconds
+            )
+        keys = answer["Credentials"]
+        return TemporaryKeys(
+            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"]
+        )
 
     def ping(self) -> None:
         """Ask for any answer, a refusal will do.
@@ -130,10 +163,11 @@ class Administration:
 
 def open_object_store(settings: AuthSettings) -> ObjectStore:
     """Open MinIO for the auth service; nothing is asked of it yet."""
-    login = settings.granter_access_key, settings.granter_secret_key
+    login = settings.s3_region, settings.granter_access_key, settings.granter_secret_key
     return ObjectStore(
-        _client(settings.s3_url, settings.s3_region, *login),
-        _client(settings.s3_public_url, settings.s3_region, *login),
+        _client(settings.s3_url, *login),
+        _client(settings.s3_public_url, *login),
+        boto3.client("sts", config=Config(**_PATIENCE), **_address(settings.s3_url, *login)),
     )
 
 
@@ -161,19 +195,23 @@ def open_administration(settings: MirrorSettings) -> Administration:
 def _client(url: str, region: str, access_key: str, secret_key: SecretStr) -> "S3Client":
     return boto3.client(
         "s3",
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key.get_secret_value(),
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             request_checksum_calculation="when_required",  # no other checksum beside the signed one
+            **_PATIENCE,
         ),
+        **_address(url, region, access_key, secret_key),
     )
+
+
+def _address(url: str, region: str, access_key: str, secret_key: SecretStr) -> dict[str, Any]:
+    return {
+        "endpoint_url": url,
+        "region_name": region,
+        "aws_access_key_id": access_key,
+        "aws_secret_access_key": secret_key.get_secret_value(),
+    }
 
 
 @contextmanager

@@ -1,11 +1,13 @@
-"""Status tokens: the auth service gives them, the status service takes them.
+"""What the auth service seals with HMAC-SHA256, under a key that only our services know.
 
-A token names a customer and an end in the open and seals both with HMAC-SHA256 under a key that only the two
-services know. It says who asks, nothing else: what may be seen is the status service's to decide.
+A status token names a customer and an end in the open; the status service takes it for who asks, nothing
+else. A grant's seal travels as metadata of the object; the manager knows by it an upload id that is genuine
+from one that any S3 tool could have written.
 """
 
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime
 
 from bucket_policies.errors import TokenError
@@ -30,6 +32,18 @@ def verify(token: str, key: bytes, now: datetime) -> str:
     if now >= datetime.fromtimestamp(int(end), UTC):
         raise TokenError("the token has expired")
     return customer
+
+
+def seal_grant(upload_id: str, bucket: str, key: str, *, secret: bytes) -> str:
+    """Seal a grant: this upload may put an object under this key of this bucket."""
+    # A status token's claim never begins like this, so neither seal can stand for the other.
+    return _seal(json.dumps(["grant", bucket, key, upload_id]), secret)
+
+
+def is_grant(seal: str, upload_id: str, bucket: str, key: str, *, secret: bytes) -> bool:
+    """Ask whether a seal is that of a grant, in a time that does not depend on the answer."""
+    wanted = seal_grant(upload_id, bucket, key, secret=secret)
+    return hmac.compare_digest(seal.encode(errors="replace"), wanted.encode())
 
 
 def _seal(claim: str, key: bytes) -> str:

@@ -18,6 +18,7 @@ _LOADABLE = frozenset(_CREATED + kind for kind in ("Put", "Post", "Copy", "Compl
 _TEST_EVENT = "s3:TestEvent"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "ingestion-platform:load")
 _UPLOAD_ID = "x-amz-meta-upload-id"
+_SEAL = "x-amz-meta-grant"
 _LARGEST_BYTES = 2**63 - 1  # what a bigint holds
 
 NULL_VERSION = "null"
@@ -34,6 +35,7 @@ class ObjectEvent:
     written_us: int  # time of the object, microseconds since the epoch
     size: int | None = None  # bytes; some events lack it
     upload_id: str | None = None
+    seal: str | None = None  # of the upload id: without it, anybody may have written that
 
     @property
     def load_id(self) -> uuid.UUID:
@@ -86,8 +88,8 @@ def message_body(event: ObjectEvent) -> bytes:
     }
     if event.size is not None:
         item["size"] = event.size
-    if event.upload_id is not None:
-        item["userMetadata"] = {_UPLOAD_ID: event.upload_id}
+    metadata = {_UPLOAD_ID: event.upload_id, _SEAL: event.seal}
+    item["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
     record = {
         "eventName": "s3:ObjectCreated:Put",
         "eventSource": "minio:s3",
@@ -108,7 +110,8 @@ def _event_of(record: Any) -> ObjectEvent | None:
             version_id=_text(item.get("versionId") or NULL_VERSION),
             written_us=_written_us(record),
             size=_size(item.get("size")),
-            upload_id=_upload_id(item.get("userMetadata")),
+            upload_id=_metadata(item, _UPLOAD_ID),
+            seal=_metadata(item, _SEAL),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnusableMessage(f"a record has not the shape of an S3 event: {error!r}") from error
@@ -141,7 +144,8 @@ def _written_us(record: dict[str, Any]) -> int:
     return written_us
 
 
-def _upload_id(metadata: Any) -> str | None:
+def _metadata(item: dict[str, Any], wanted: str) -> str | None:
+    metadata = item.get("userMetadata")
     if not isinstance(metadata, dict):
         return None
-    return next((_text(value) for name, value in metadata.items() if name.lower() == _UPLOAD_ID), None)
+    return next((_text(value) for name, value in metadata.items() if name.lower() == wanted), None)

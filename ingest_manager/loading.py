@@ -1,20 +1,19 @@
 """The life of a load, on one page; every step can be repeated by whoever comes after a crash.
 
-    claim (attempt counted) → open at the version → rows → rejects → outcome → place → ack, last
+    claim (attempt counted) → open at the version → admit → rows → rejects → outcome → place → ack, last
 
 The rows' write times come from the ledger, so a repeat writes the same cells. The ack is `dispatcher`'s.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from bucket_policies.customers import Customer
-from bucket_policies.grant_store import GrantStore
 from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.registry import IngestApp, Registry
 from ingest_manager.accounts import Accounts
+from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
 from ingest_manager.errors import GivenBack, ObjectGone, PermanentError, TransientError
 from ingest_manager.lease import Lease
@@ -46,7 +45,7 @@ class Loading:
     archive: Archive
     registry: Registry
     writer: RowWriter
-    grants: GrantStore
+    admission: Admission
     attempts: int
     renew_seconds: float
     should_stop: Callable[[], bool] = lambda: False
@@ -61,6 +60,7 @@ class Loading:
             ServerDown: a server cannot be reached; the same assignment may be handed out again.
         """
         app = self._app_of(assignment)
+        assignment = replace(assignment, event=self.admission.vouched(assignment.event))
         claimed = self.ledger.claim(assignment, _label(app))
         if claimed.finding is not Finding.CLAIMABLE:
             return self._settle_found(claimed.finding, claimed.load, customer)
@@ -88,22 +88,10 @@ class Loading:
         if load.attempts > self.attempts:
             raise TransientError(load.first_error or "the worker died at every attempt", "worker_died")
         source = self.archive.open(load)
-        upload_id = load.upload_id or source.metadata.get("upload-id")
-        first = self._first_of_upload(load, upload_id)
-        if first != load.load_id:
-            outcome = Outcome(status=LoadStatus.DUPLICATE, reason="duplicate", message=f"of load {first}")
-        else:
-            outcome = self._judge(lease, source, customer, app)
+        upload_id = self.admission.upload_of(load, source.metadata)
+        refusal = self.admission.refusal(load, upload_id)
+        outcome = refusal or self._judge(lease, source, customer, app)
         return replace(outcome, size=source.size, upload_id=upload_id, sha256=source.sha256)
-
-    def _first_of_upload(self, load: Load, upload_id: str | None) -> UUID:
-        """End the grant of an upload's object; return the first load of this upload and key."""
-        if upload_id is None:
-            return load.load_id
-        if load.upload_id is None:
-            self.ledger.index(replace(load, upload_id=upload_id))
-        self.grants.release(load.customer, upload_id, load.key)
-        return self.ledger.first_of_upload(load, upload_id)
 
     def _judge(self, lease: Lease, source: OpenObject, customer: Customer, app: App) -> Outcome:
         for violation in customer.constraints.violations(lease.load.key, source.size):

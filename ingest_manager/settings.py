@@ -48,9 +48,9 @@ class Settings(BaseSettings):
         default={"class": "SimpleStrategy", "replication_factor": "1"},
         description="Replication of the keyspaces that setup creates, as a JSON object.",
     )
-    granter_role: str = Field("granter", description="Role of the auth service, granted its table.")
+    granter_role: str = Field("granter", description="Role of the auth service, granted its tables.")
 
-    token_key: SecretStr = Field(description="Key of the status tokens, shared with the auth service.")
+    token_key: SecretStr = Field(description="Key of status tokens and grants, shared with the auth service.")
     status_listen: str = Field("127.0.0.1:8081", description="host:port of the status service.")
 
     workers: int = Field(4, ge=1, description="Worker processes.")

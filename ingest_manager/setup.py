@@ -2,7 +2,7 @@
 
 import structlog
 
-from bucket_policies import grant_store
+from bucket_policies import allowances, grant_store
 from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, schema, tables
@@ -13,11 +13,11 @@ log = structlog.get_logger(__name__)
 
 
 def ensure_ledger(session: CassandraSession, settings: Settings) -> None:
-    """Create the ledger's keyspace and tables, and the grants' tables for the auth service."""
+    """Create the ledger's keyspace and tables, and the tables shared with the auth service."""
     tables.declare_keyspace(session, schema.KEYSPACE, settings.replication)
-    for statement in (*schema.TABLES, *grant_store.SCHEMA):
+    for statement in (*schema.TABLES, *grant_store.SCHEMA, *allowances.SCHEMA):
         session.execute(statement)
-    for table in grant_store.TABLES:
+    for table in (*grant_store.TABLES, *allowances.TABLES):
         session.execute(f'GRANT SELECT ON {table} TO "{settings.granter_role}"')
         session.execute(f'GRANT MODIFY ON {table} TO "{settings.granter_role}"')
 

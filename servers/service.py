@@ -1,4 +1,4 @@
-"""The project's own long-running commands: ingest manager, status service, auth service.
+"""The project's own long-running commands: ingest manager, status service, auth service, watch.
 
 They run from the checkout as a person would run them, with the environment of their instance.
 """
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,12 +37,26 @@ class Service(Daemon):
         self.process.start([BIN / program, *arguments], os.environ | self._environment)
 
 
-class Manager(Service):
-    """The ingest manager: it listens nowhere, so its log tells when it takes deliveries."""
+class QuietService(Service):
+    """A service that listens nowhere: a line of its log tells when it is ready."""
+
+    ready_line: ClassVar[str]
 
     @override
     def is_ready(self) -> bool:
-        return self.pid is not None and "the manager runs" in self.process.output()
+        return self.pid is not None and self.ready_line in self.process.output()
+
+
+class Manager(QuietService):
+    """The ingest manager: ready when it takes deliveries."""
+
+    ready_line = "the manager runs"
+
+
+class Watch(QuietService):
+    """The watch over customers' documents: ready when all of them are applied."""
+
+    ready_line = "MinIO equals the documents"
 
 
 class WebService(Service):
@@ -76,6 +91,7 @@ def services_of(folder: Path, environment: Mapping[str, str]) -> tuple[Service, 
     """Return an instance's services, in the order in which they start."""
     return (
         Manager(Process("ingest-manager", folder), ["ingest-manager", "run"], environment),
+        Watch(Process("bucket-policies-watch", folder), ["bucket-policies", "watch"], environment),
         WebService(
             Process("status-service", folder),
             ["ingest-manager", "status-service"],

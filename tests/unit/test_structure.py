@@ -21,8 +21,9 @@ ALLOWED = {
     "bucket_policies": set(),
     "fetchdata": {"bucket_policies.constraints", "bucket_policies.api"},
     "ingest_manager": {
-        "bucket_policies.constraints", "bucket_policies.customers", "bucket_policies.errors",
-        "bucket_policies.grant_store", "bucket_policies.tokens", "customer_ingestapps",
+        "bucket_policies.allowances", "bucket_policies.constraints", "bucket_policies.customers",
+        "bucket_policies.errors", "bucket_policies.grant_store", "bucket_policies.tokens",
+        "customer_ingestapps",
     },
 }  # fmt: skip
 ONE_IMPORTER = {

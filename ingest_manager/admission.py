@@ -1,0 +1,65 @@
+"""Whether an object may be loaded beside the others: the step of a load between opening and reading.
+
+An object with a genuine grant is the first of its upload and key, or a duplicate. One without takes a place
+in the allowance of its customer's temporary credentials, if any were valid when it came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from bucket_policies import tokens
+from bucket_policies.allowances import AllowanceStore
+from bucket_policies.grant_store import GrantStore
+from ingest_manager.events import ObjectEvent
+from ingest_manager.ledger import Ledger
+from ingest_manager.loads import Load, LoadStatus, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Grants, allowances, and what came before."""
+
+    ledger: Ledger
+    grants: GrantStore
+    allowances: AllowanceStore
+    seal_key: bytes
+
+    def vouched(self, event: ObjectEvent) -> ObjectEvent:
+        """Return the event without an upload id that no grant of ours vouches for."""
+        is_genuine = self._is_grant(event.bucket, event.key, event.upload_id, event.seal)
+        return event if is_genuine else replace(event, upload_id=None, seal=None)
+
+    def upload_of(self, load: Load, metadata: Mapping[str, str]) -> str | None:
+        """Return the genuine upload id of a load's object: the ledger's, else that of its metadata."""
+        if load.upload_id is not None:
+            return load.upload_id
+        upload_id = metadata.get("upload-id")
+        is_genuine = self._is_grant(load.bucket, load.key, upload_id, metadata.get("grant"))
+        return upload_id if is_genuine else None
+
+    def refusal(self, load: Load, upload_id: str | None) -> Outcome | None:
+        """Admit a load, or return the outcome that ends it."""
+        if upload_id is not None:
+            first = self._first_of_upload(load, upload_id)
+            if first == load.load_id:
+                return None
+            return Outcome(status=LoadStatus.DUPLICATE, reason="duplicate", message=f"of load {first}")
+        if load.event_at is None:
+            return None
+        violation = self.allowances.take_place(load.customer, load.load_id, load.event_at)
+        if violation is None:
+            return None
+        return Outcome(status=LoadStatus.REJECTED, reason=violation.rule, message=violation.message)
+
+    def _first_of_upload(self, load: Load, upload_id: str) -> UUID:
+        """End the grant of an upload's object; return the first load of this upload and key."""
+        if load.upload_id is None:
+            self.ledger.index(replace(load, upload_id=upload_id))
+        self.grants.release(load.customer, upload_id, load.key)
+        return self.ledger.first_of_upload(load, upload_id)
+
+    def _is_grant(self, bucket: str, key: str, upload_id: str | None, seal: str | None) -> bool:
+        if upload_id is None or seal is None:
+            return False
+        return tokens.is_grant(seal, upload_id, bucket, key, secret=self.seal_key)
