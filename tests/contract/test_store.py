@@ -74,7 +74,8 @@ def moto_subject(monkeypatch):
         presigner = boto3.client(
             "s3", region_name="us-east-1", endpoint_url=PUBLIC_URL, config=Config(signature_version="s3v4")
         )
-        yield Subject(ObjectStore(s3, presigner), s3, versioned_bucket(s3))
+        sts = boto3.client("sts", region_name="us-east-1")
+        yield Subject(ObjectStore(s3, presigner, sts), s3, versioned_bucket(s3))
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def subject(request):
 
 
 def new_object(bucket, key="in/a.csv", content=CONTENT, upload_id="upload-1"):
-    return NewObject(bucket, key, len(content), hashlib.sha256(content).hexdigest(), upload_id)
+    return NewObject(bucket, key, len(content), hashlib.sha256(content).hexdigest(), upload_id, "5ea1")
 
 
 def test_every_version_is_measured(subject):
@@ -128,17 +129,20 @@ def test_store_that_answers_can_be_pinged(subject):
     subject.store.ping()
 
 
-def test_signature_covers_length_checksum_and_upload_id_for_the_public_address(moto_subject):
+def test_signature_covers_length_checksum_and_metadata_for_the_public_address(moto_subject):
     signed = moto_subject.store.sign_put(new_object("staging-acme"), 600)
 
     url = urlsplit(signed.url)
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
     assert (url.scheme, url.netloc, url.path) == ("https", "files.example", "/staging-acme/in/a.csv")
     assert query["X-Amz-Expires"] == "600"
-    assert query["X-Amz-SignedHeaders"] == "content-length;host;x-amz-checksum-sha256;x-amz-meta-upload-id"
+    assert query["X-Amz-SignedHeaders"] == (
+        "content-length;host;x-amz-checksum-sha256;x-amz-meta-grant;x-amz-meta-upload-id"
+    )
     assert signed.headers == {
         "Content-Length": "14",
         "x-amz-checksum-sha256": "mJxJVVpdFqU/tDJjRa2IKBD9/yMkBeCAPI/V8d8rHfw=",
+        "x-amz-meta-grant": "5ea1",
         "x-amz-meta-upload-id": "upload-1",
     }
 
@@ -151,7 +155,7 @@ def test_signed_put_stores_exactly_what_was_signed(minio_subject):
 
     found = minio_subject.s3.get_object(Bucket=minio_subject.bucket, Key="in/a.csv")
     assert found["Body"].read() == CONTENT
-    assert found["Metadata"] == {"upload-id": "upload-1"}
+    assert found["Metadata"] == {"upload-id": "upload-1", "grant": "5ea1"}
 
 
 @pytest.mark.server("minio")
@@ -170,6 +174,7 @@ def test_empty_object_can_be_put(minio_subject):
         (CONTENT.replace(b"Ann", b"Eve"), {}, 400, "XAmzContentChecksumMismatch"),
         (CONTENT, {"x-amz-meta-upload-id": "upload-2"}, 403, "SignatureDoesNotMatch"),
         (CONTENT, {"x-amz-meta-upload-id": None}, 400, "AccessDenied"),
+        (CONTENT, {"x-amz-meta-grant": "5ea2"}, 403, "SignatureDoesNotMatch"),
         (CONTENT, {"x-amz-checksum-sha256": None}, 400, "AccessDenied"),
         (CONTENT, {"Host": "files.example"}, 403, "SignatureDoesNotMatch"),
     ],

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import IO, Any
 from uuid import UUID
 
-from bucket_policies.constraints import Constraints
+from bucket_policies.constraints import Constraints, Violation
 from bucket_policies.customers import Customer
+from bucket_policies.tokens import seal_grant
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
@@ -24,6 +25,7 @@ from ingest_manager.settlements import Assignment, Settlement
 WRITTEN_US = 1_769_860_800_000_000
 WRITTEN_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 1, 31, 13, tzinfo=UTC)
+SEAL_KEY = b"0123456789abcdef"
 
 
 def customer(customer_id: str = "acme", **constraints: Any) -> Customer:
@@ -42,10 +44,11 @@ def people_contract() -> AppContract:
 
 
 def event(key: str = "people.csv", version: str = "v1", **values: Any) -> ObjectEvent:
-    """Return the event of an object version of acme."""
-    return ObjectEvent(
-        **({"bucket": "staging-acme", "written_us": WRITTEN_US} | values), key=key, version_id=version
-    )
+    """Return the event of an object version of acme; an upload id is genuine."""
+    known: dict[str, Any] = {"bucket": "staging-acme", "written_us": WRITTEN_US}
+    if "upload_id" in values:
+        known["seal"] = seal_grant(values["upload_id"], "staging-acme", key, secret=SEAL_KEY)
+    return ObjectEvent(**(known | values), key=key, version_id=version)
 
 
 def load(
@@ -324,6 +327,22 @@ class FakeGrants:
 
     def release(self, customer: str, upload_id: str, key: str) -> None:
         self.released.append((customer, upload_id, key))
+
+
+@dataclass
+class FakeAllowances:
+    """One allowance of so many places, or none; notes who was let in at which time."""
+
+    places: int | None = None
+    taken: dict[UUID, datetime] = field(default_factory=dict)
+
+    def take_place(self, customer: str, load_id: UUID, at: datetime) -> Violation | None:
+        if self.places is None or load_id in self.taken:
+            return None
+        if len(self.taken) == self.places:
+            return Violation(rule="too_many_files", value=self.places + 1, limit=self.places, message="one more")
+        self.taken[load_id] = at
+        return None
 
 
 @dataclass

@@ -87,6 +87,7 @@ def test_record_of_the_wrong_shape_is_unusable(change: dict[str, object]) -> Non
         written_us=st.integers(0, 4_000_000_000_000_000),
         size=st.none() | st.integers(0, 2**50),
         upload_id=st.none() | st.text("abc-", min_size=1),
+        seal=st.none() | st.text("abc0123", min_size=1),
     )
 )
 def test_published_event_is_read_back_as_it_was(event: ObjectEvent) -> None:

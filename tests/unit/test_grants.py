@@ -18,6 +18,7 @@ from bucket_policies.grants import Granter, fitting, judge
 from bucket_policies.store import SignedPut
 
 KIB = 1024
+SEAL_KEY = b"0123456789abcdef"
 CONSTRAINTS = Constraints(formats=(".csv",), number_files=3, data_sizes=4, quota_kib=10)
 ACME = Customer("acme", CONSTRAINTS)
 
@@ -88,7 +89,7 @@ def store():
 
 @pytest.fixture
 def granter(store, cassandra_rows):
-    return Granter(store, GrantStore(cassandra_rows), url_lifetime_seconds=3600)
+    return Granter(store, GrantStore(cassandra_rows), seal_key=SEAL_KEY, url_lifetime_seconds=3600)
 
 
 def test_examples_in_the_docstrings_are_true():

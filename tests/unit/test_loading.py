@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from support import fakes
 from support.fakes import (
+    SEAL_KEY,
+    WRITTEN_AT,
     WRITTEN_US,
+    FakeAllowances,
     FakeGrants,
     FakeLedger,
     FakeRegistry,
@@ -16,9 +19,11 @@ from support.fakes import (
     FakeWriter,
 )
 
+from bucket_policies.tokens import seal_grant
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from customer_ingestapps.registry import IngestApp
+from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
 from ingest_manager.loading import Loading
@@ -49,16 +54,18 @@ class Scene:
         self.store.put_version(body)
         self.writer = FakeWriter(self.effects)
         self.grants = FakeGrants()
+        self.allowances = FakeAllowances()
         self.registry = FakeRegistry(APP)
         self.should_stop: Callable[[], bool] = lambda: False
 
     def load(self, assignment: Assignment | None = None, **constraints: Any) -> Settlement:
+        fakes_of_admission: Any = (self.ledger, self.grants, self.allowances)
         loading = Loading(
-            ledger=self.ledger,  # type: ignore[arg-type]  # fakes, all five
+            ledger=self.ledger,  # type: ignore[arg-type]  # fakes, all of them
             archive=Archive(self.store),  # type: ignore[arg-type]
             registry=self.registry,  # type: ignore[arg-type]
             writer=self.writer,  # type: ignore[arg-type]
-            grants=self.grants,  # type: ignore[arg-type]
+            admission=Admission(*fakes_of_admission, SEAL_KEY),
             attempts=3,
             renew_seconds=60,
             should_stop=self.should_stop,
@@ -201,11 +208,62 @@ def test_second_version_under_one_upload_and_key_is_a_duplicate_and_deleted() ->
 
 def test_upload_id_of_an_event_that_lacks_it_is_taken_from_the_object() -> None:
     scene = Scene()
-    scene.store.metadata["people.csv"] = {"upload-id": "u1"}
+    seal = seal_grant("u1", "staging-acme", "people.csv", secret=SEAL_KEY)
+    scene.store.metadata["people.csv"] = {"upload-id": "u1", "grant": seal}
     load = settled(scene.load())
     assert load.upload_id == "u1"
     assert scene.ledger.ids_of_upload("acme", "u1") == [load.load_id]
     assert scene.grants.released == [("acme", "u1", "people.csv")]
+
+
+@pytest.mark.parametrize(
+    "seal",
+    [
+        None,
+        "",
+        "x",
+        seal_grant("u2", "staging-acme", "people.csv", secret=SEAL_KEY),
+        seal_grant("u1", "staging-acme", "other.csv", secret=SEAL_KEY),
+        seal_grant("u1", "staging-zenith", "people.csv", secret=SEAL_KEY),
+        seal_grant("u1", "staging-acme", "people.csv", secret=b"another key of ours"),
+    ],
+)
+def test_upload_id_that_no_grant_vouches_for_counts_as_none(seal: str | None) -> None:
+    scene = Scene()
+    scene.allowances.places = 1
+    scene.store.metadata["people.csv"] = {"upload-id": "u1"} | ({} if seal is None else {"grant": seal})
+    load = settled(scene.load(fakes.assignment(fakes.event(upload_id="u1", seal=seal))))
+    assert (load.status, load.upload_id) == ("loaded", None)
+    assert scene.ledger.ids_of_upload("acme", "u1") == []
+    assert scene.grants.released == []
+    assert scene.allowances.taken == {load.load_id: WRITTEN_AT}
+
+
+def test_object_with_a_grant_takes_no_place_of_an_allowance() -> None:
+    scene = Scene()
+    scene.allowances.places = 0
+    assert settled(scene.load(fakes.assignment(fakes.event(upload_id="u1")))).status == "loaded"
+
+
+def test_object_beyond_the_allowance_is_rejected_unread_and_kept_in_the_archive() -> None:
+    scene = Scene()
+    scene.allowances.places = 0
+    load = settled(scene.load())
+    assert (load.status, load.reason, load.message) == ("rejected", "too_many_files", "one more")
+    assert (load.rows_read, load.rows_written, load.size) == (0, 0, 20)
+    assert scene.writer.tables == []
+    assert scene.store.objects == {("archive-acme", f"objects/{load.load_id}", ""): GOOD}
+
+
+def test_retry_of_a_load_needs_no_second_place() -> None:
+    scene = Scene()
+    scene.allowances.places = 1
+    scene.writer.faults["write"] = [TransientError("no answer")]
+    first = scene.load()
+    assert isinstance(first, Retry)
+    scene.ledger.loads[first.load.load_id] = replace(first.load, status=LoadStatus.WAITING)
+    load = settled(scene.load(fakes.assignment(retry_of=1)))
+    assert (load.status, load.attempts) == ("loaded", 2)
 
 
 def test_passing_fault_asks_for_a_retry_and_leaves_no_outcome() -> None:

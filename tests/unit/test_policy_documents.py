@@ -1,9 +1,18 @@
 """The documents that MinIO is told."""
 
+import json
+
+import pytest
+
+from bucket_policies.constraints import Constraints
+from bucket_policies.customers import Customer
+from bucket_policies.errors import DocumentError
+
 from bucket_policies.policy_documents import (
     archive_lifecycle,
     granter_policy,
     manager_policy,
+    session_policy,
     staging_notifications,
 )
 
@@ -40,14 +49,60 @@ def test_archived_objects_and_rejects_expire_after_the_replay_days():
     ]
 
 
-def test_granter_may_put_into_staging_and_measure_it():
-    assert granter_policy() == {
+def test_granter_may_measure_staging_and_do_there_what_an_s3_tool_does_to_put():
+    assert len(granter_policy()["Statement"]) == 2
+    assert actions_on(granter_policy(), "arn:aws:s3:::staging-*/*") == {
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    }
+    assert actions_on(granter_policy(), "arn:aws:s3:::staging-*") == {
+        "s3:ListBucketVersions",
+        "s3:GetBucketLocation",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+    }
+
+
+def customer_of(*formats):
+    return Customer("acme", Constraints(formats=formats, number_files=10, data_sizes=4))
+
+
+def test_temporary_credentials_put_allowed_endings_into_the_own_bucket_and_delete_nothing():
+    assert json.loads(session_policy(customer_of(".csv", ".Csv.gz"))) == {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::staging-*/*"]},
-            {"Effect": "Allow", "Action": ["s3:ListBucketVersions"], "Resource": ["arn:aws:s3:::staging-*"]},
+            {
+                "Effect": "Allow",
+                "Action": ["s3:PutObject"],
+                "Resource": [
+                    "arn:aws:s3:::staging-acme/*.CSV",
+                    "arn:aws:s3:::staging-acme/*.CSV.GZ",
+                    "arn:aws:s3:::staging-acme/*.csv",
+                    "arn:aws:s3:::staging-acme/*.csv.gz",
+                ],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts"],
+                "Resource": ["arn:aws:s3:::staging-acme/*"],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+                "Resource": ["arn:aws:s3:::staging-acme"],
+            },
         ],
     }
+
+
+def test_endings_that_no_session_policy_can_hold_are_refused_with_their_number():
+    few, many = ([f".ending{number}" for number in range(count)] for count in (15, 40))
+
+    assert len(session_policy(customer_of(*few))) <= 2048
+    with pytest.raises(DocumentError, match=r"the 40 endings of your document .* 2048 characters"):
+        session_policy(customer_of(*many))
 
 
 def test_manager_may_not_put_into_staging():

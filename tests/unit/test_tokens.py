@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bucket_policies.errors import TokenError
-from bucket_policies.tokens import issue, verify
+from bucket_policies.tokens import is_grant, issue, seal_grant, verify
 
 KEY = b"k" * 32
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -45,3 +45,37 @@ def test_token_of_another_key_is_refused():
 def test_changed_token_is_refused(token):
     with pytest.raises(TokenError):
         verify(token, KEY, NOW)
+
+
+SEAL = seal_grant("u1", "staging-acme", "in/é.csv", secret=KEY)
+
+
+def test_seal_is_that_of_its_grant():
+    assert is_grant(SEAL, "u1", "staging-acme", "in/é.csv", secret=KEY)
+
+
+@pytest.mark.parametrize(
+    ("seal", "grant", "secret"),
+    [
+        (SEAL, ("u2", "staging-acme", "in/é.csv"), KEY),
+        (SEAL, ("u1", "staging-globex", "in/é.csv"), KEY),
+        (SEAL, ("u1", "staging-acme", "in/e.csv"), KEY),
+        (SEAL, ("u1", "staging-acme", "in/é.csv"), b"x" * 32),
+        (SEAL.upper(), ("u1", "staging-acme", "in/é.csv"), KEY),
+        ("", ("u1", "staging-acme", "in/é.csv"), KEY),
+        ("\udcff", ("u1", "staging-acme", "in/é.csv"), KEY),
+    ],
+)
+def test_seal_of_anything_else_is_none(seal, grant, secret):
+    assert not is_grant(seal, *grant, secret=secret)
+
+
+def test_parts_of_a_grant_cannot_change_places():
+    assert seal_grant("u", 'b", "k', "x", secret=KEY) != seal_grant("u", "b", 'k", "x', secret=KEY)
+
+
+def test_seal_of_a_grant_is_no_status_token():
+    with pytest.raises(TokenError):
+        verify(SEAL, KEY, NOW)
+    with pytest.raises(TokenError):
+        verify(f'["grant", "b", "k", "acme.9999999999"].{SEAL}', KEY, NOW)
