@@ -57,24 +57,24 @@ class Watch:
         return failed
 
 
-def run(folder: Path, apply: Apply, over: threading.Event) -> None:
+def run(folder: Path, apply: Apply, over: threading.Event, *, look_seconds: float = LOOK_SECONDS) -> None:
     """Keep MinIO equal to the documents of a folder until `over` is set."""
     watch = Watch(CustomerDirectory(folder), apply)
     while not over.is_set():
         watch.look()
         try:
-            for _ in _changes(folder, over):
+            for _ in _changes(folder, over, look_seconds):
                 watch.look()
         except OSError:  # there is no such folder at the moment, or the system can watch no more
-            over.wait(LOOK_SECONDS)
+            over.wait(look_seconds)
 
 
-def _changes(folder: Path, over: threading.Event) -> Iterator[object]:
+def _changes(folder: Path, over: threading.Event, look_seconds: float) -> Iterator[object]:
     return watchfiles.watch(
         folder,
         stop_event=over,
         debounce=_DEBOUNCE_MS,
-        rust_timeout=LOOK_SECONDS * 1000,
+        rust_timeout=int(look_seconds * 1000),
         yield_on_timeout=True,
         recursive=False,
     )

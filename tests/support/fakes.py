@@ -340,7 +340,9 @@ class FakeAllowances:
         if self.places is None or load_id in self.taken:
             return None
         if len(self.taken) == self.places:
-            return Violation(rule="too_many_files", value=self.places + 1, limit=self.places, message="one more")
+            return Violation(
+                rule="too_many_files", value=self.places + 1, limit=self.places, message="one more"
+            )
         self.taken[load_id] = at
         return None
 

@@ -14,7 +14,7 @@ from bucket_policies import auth_service, tokens
 from bucket_policies.auth_service import create_app
 from bucket_policies.errors import GrantError, StoreError, UnreachableError
 from bucket_policies.settings import AuthSettings
-from bucket_policies.store import SignedPut
+from bucket_policies.store import SignedPut, TemporaryKeys
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 TOKEN_KEY = "0123456789abcdef0123456789abcdef"
@@ -24,6 +24,7 @@ ACME = ("acme", "correct horse")
 
 class FakeStore:
     fault = None
+    lent = ()
 
     def stored_bytes(self, bucket):
         self.ping()
@@ -33,6 +34,12 @@ class FakeStore:
         url = f"https://s3.example/{new.bucket}/{new.key}?X-Amz-Signature=secret"
         return SignedPut(url, {"Content-Length": str(new.size), "x-amz-meta-upload-id": new.upload_id})
 
+    def lend_keys(self, name, policy, lifetime_seconds):
+        self.ping()
+        self.lent = (*self.lent, (name, policy, lifetime_seconds))
+        end = datetime.now(UTC) + timedelta(seconds=lifetime_seconds)
+        return TemporaryKeys("ACCESS", "secret of keys", "secret of session", end)
+
     def ping(self):
         if self.fault:
             raise self.fault
@@ -41,9 +48,17 @@ class FakeStore:
 class FakeCassandra:
     fault = None
 
+    def __init__(self):
+        self.allowances = []
+        self.alive = []
+
     def execute(self, statement, parameters=()):
         if self.fault:
             raise self.fault
+        if statement.startswith("INSERT INTO ingest.allowances "):
+            self.allowances.append(parameters)
+        if "FROM ingest.allowances " in statement:
+            return self.alive
         return [{"[applied]": True}] if statement.startswith("UPDATE") else []
 
 
@@ -72,7 +87,7 @@ def settings(tmp_path, monkeypatch):
     return AuthSettings(
         folder=tmp_path,
         s3_url="http://127.0.0.1:1",
-        s3_public_url="http://127.0.0.1:1",
+        s3_public_url="http://s3.example",
         granter_access_key="granter",
         granter_secret_key="secret",
         cassandra_hosts="127.0.0.1",
@@ -153,6 +168,91 @@ def test_upload_is_answered_file_by_file_in_order(client):
 
 def test_each_upload_has_an_id_of_its_own(client):
     assert offer(client, "a.csv").json()["upload_id"] != offer(client, "a.csv").json()["upload_id"]
+
+
+def borrow(client, auth=ACME, **request):
+    return client.post("/credentials", auth=auth, **request)
+
+
+def test_credentials_say_where_and_what_may_be_put_with_them(client, store):
+    answer = borrow(client)
+
+    assert answer.status_code == 200
+    end = answer.json().pop("expires_at")
+    assert answer.json() == {
+        "access_key_id": "ACCESS",
+        "secret_access_key": "secret of keys",
+        "session_token": "secret of session",
+        "expires_at": end,
+        "endpoint_url": "http://s3.example",
+        "region": "us-east-1",
+        "bucket": "staging-acme",
+        "formats": [".csv"],
+        "number_files": 2,
+    }
+    [(name, policy, lifetime_seconds)] = store.lent
+    assert (name, lifetime_seconds) == ("acme", 3600)
+    assert "arn:aws:s3:::staging-acme/*.csv" in policy
+    assert datetime.fromisoformat(end) > datetime.now(UTC) + timedelta(minutes=59)
+
+
+def test_credentials_come_with_an_allowance_of_their_lifetime(client, session):
+    end = datetime.fromisoformat(borrow(client).json()["expires_at"])
+
+    [(customer, expires_at, _, issued_at, number_files, _)] = session.allowances
+    assert (customer, expires_at, number_files) == ("acme", end, 2)
+    assert timedelta(minutes=59) < expires_at - issued_at < timedelta(minutes=61)
+
+
+def test_credentials_never_leave_without_an_allowance(client, session, store):
+    store.fault = UnreachableError("MinIO", "refused")
+    assert borrow(client).status_code == 503
+    assert session.allowances == []
+
+    store.fault, session.fault = None, UnreachableError("Cassandra", "refused")
+    assert "ACCESS" not in borrow(client).text
+
+
+@pytest.mark.parametrize("request_body", [{}, {"content": b""}, {"json": {}}])
+def test_credentials_need_no_body(client, request_body):
+    assert borrow(client, **request_body).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b'{"bucket": "staging-globex"}', b"[]", b"{"])
+def test_credentials_of_ones_own_choice_are_422(client, body):
+    answer = borrow(client, content=body)
+
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_request")
+
+
+def test_credentials_need_the_login(client, store):
+    assert borrow(client, auth=("acme", "wrong")).status_code == 401
+    assert store.lent == ()
+
+
+def test_document_with_too_many_endings_for_credentials_is_403_and_says_so(client, settings, store):
+    document = json.loads((settings.customers_folder / "acme.json").read_text())
+    document["formats"] = [f".ending{number}" for number in range(40)]
+    (settings.customers_folder / "acme.json").write_text(json.dumps(document))
+
+    answer = borrow(client)
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
+    assert "40 endings" in answer.json()["message"]
+    assert store.lent == ()
+
+
+def test_customer_with_a_thousand_valid_credentials_is_told_to_wait(client, session, store):
+    now = datetime.now(UTC).replace(tzinfo=None)
+    row = {"allowance_id": 1, "number_files": 2, "kept_seconds": 9, "issued_at": now - timedelta(minutes=1)}
+    session.alive = [row | {"expires_at": now + timedelta(seconds=60)}] * 1000
+
+    answer = borrow(client)
+
+    assert (answer.status_code, answer.json()["error"]) == (429, "too_many_attempts")
+    assert answer.json()["message"].startswith("1000 temporary credentials are valid at once, try again in ")
+    assert 50 < int(answer.headers["retry-after"]) <= 61
+    assert store.lent == ()
 
 
 def test_edited_document_is_in_force_at_the_next_call(client, settings):
@@ -331,13 +431,23 @@ def test_log_holds_no_secret_and_one_line_a_call(client, settings, store):
     store.fault = UnreachableError("MinIO", "refused")
     with structlog.testing.capture_logs() as lines:
         offer(client, "a\n.csv")
+        store.fault = None
+        borrow(client)
         client.get("/constraints", auth=("acme", "wrong secret"))
 
     assert [(line["event"], line.get("status")) for line in lines] == [
         ("constraints document refused", None),
         ("call failed", None),
         ("call", 503),
+        ("call", 200),
         ("call", 401),
     ]
-    for secret in ("correct horse", "wrong secret", TOKEN_KEY, "Signature"):
+    for secret in (
+        "correct horse",
+        "wrong secret",
+        TOKEN_KEY,
+        "Signature",
+        "secret of keys",
+        "secret of session",
+    ):
         assert secret not in str(lines)

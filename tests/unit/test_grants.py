@@ -16,6 +16,7 @@ from bucket_policies.errors import GrantError, UnreachableError
 from bucket_policies.grant_store import NO_ANSWERS, REFUSALS, GrantStore, Share, driver_errors
 from bucket_policies.grants import Granter, fitting, judge
 from bucket_policies.store import SignedPut
+from bucket_policies.tokens import is_grant
 
 KIB = 1024
 SEAL_KEY = b"0123456789abcdef"
@@ -148,6 +149,9 @@ def test_granted_files_come_signed_in_the_order_of_the_manifest(granter, store, 
         ("in/\u00e9.csv", "upload-1", 3600),
         ("c.csv", "upload-1", 3600),
     ]
+    assert all(
+        is_grant(new.seal, "upload-1", "staging-acme", new.key, secret=SEAL_KEY) for new, _ in store.signed
+    )
     assert cassandra_rows.uploads == {"upload-1": {"in/\u00e9.csv": 7, "c.csv": 1024}}
     assert cassandra_rows.ttls == [4500]
 

@@ -7,7 +7,6 @@ import pytest
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.errors import DocumentError
-
 from bucket_policies.policy_documents import (
     archive_lifecycle,
     granter_policy,
