@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
-from support.testbed import BIN, Platform, csv_of, eventually
+from support.services import configure, free_port, start_auth_service, start_status_service
+from support.testbed import BIN, Platform, csv_of
 
 from bucket_policies.users import set_password
 
@@ -52,47 +52,24 @@ def fetchdata(*arguments: str | Path, cwd: Path, env: dict[str, str]) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def serve(platform: Platform, *command: str, address: str) -> None:
-    def answers() -> bool:
-        try:
-            return httpx.get(f"http://{address}/healthz").is_success
-        except httpx.TransportError:
-            return False
-
-    platform.start(BIN / command[0], *command[1:])
-    eventually(answers, what=" ".join(command))
-
-
 @pytest.fixture
 def customer(platform: Platform, tmp_path: Path) -> Customer:
     """A customer whose files are taken by the auth service; nothing loads them yet."""
-    auth, status = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    platform.environment |= {
-        "BUCKET_POLICIES_LISTEN": auth,
-        "BUCKET_POLICIES_STATUS_URL": f"http://{status}",
-        "INGEST_MANAGER_STATUS_LISTEN": status,
-        "FETCHDATA_SERVER": f"http://{auth}",
-    }
+    configure(platform)
     customer_id = platform.add_customer(formats=[".csv"], number_files=4, data_sizes=512 * 1024)
     set_password(platform.policies / "users.json", customer_id, PASSWORD)
     platform.apply()
-    serve(platform, "bucket-policies", "auth-service", address=auth)
+    start_auth_service(platform)
     folder = tmp_path / "customer"
     folder.mkdir()
     (folder / "client-input-dir").mkdir()
-    environment = {"PATH": os.environ["PATH"], "FETCHDATA_SERVER": f"http://{auth}"}
+    environment = {"PATH": os.environ["PATH"], "FETCHDATA_SERVER": platform.environment["FETCHDATA_SERVER"]}
     return Customer(customer_id, folder, environment)
 
 
 def start_loading(platform: Platform) -> None:
     platform.start_manager()
-    address = platform.environment["INGEST_MANAGER_STATUS_LISTEN"]
-    serve(platform, "ingest-manager", "status-service", address=address)
+    start_status_service(platform)
 
 
 @pytest.mark.server("minio", "rabbitmq", "cassandra")

@@ -85,7 +85,7 @@ def test_same_key_twice_under_one_upload_is_a_duplicate(platform: Platform) -> N
     platform.apply()
     body = csv_of([(1, "a", "b")])
     for _ in range(2):
-        platform.put(customer, "people.csv", body, Metadata={"upload-id": "u1"})
+        platform.put(customer, "people.csv", body, Metadata=platform.granted(customer, "people.csv", "u1"))
     with platform.manager():
         loads = platform.settled(customer, 2)
         platform.verify(customer)

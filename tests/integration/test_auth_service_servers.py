@@ -164,7 +164,7 @@ def test_granted_file_is_stored_and_counted(start, platform, customer):
 
     found = platform.s3.get_object(Bucket=f"staging-{customer}", Key="in/\u00e9.csv")
     assert found["Body"].read() == b"id\n1\n"
-    assert found["Metadata"] == {"upload-id": answer["upload_id"]}
+    assert found["Metadata"]["upload-id"] == answer["upload_id"]
     session = session_of(platform)
     GrantStore(session).release(customer, answer["upload_id"], "in/\u00e9.csv")
     session.close()

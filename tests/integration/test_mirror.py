@@ -231,14 +231,17 @@ def test_target_that_minio_does_not_know_is_one_line_and_the_rest_is_made(server
     made.remove()
 
 
-def test_granter_may_put_and_measure_and_nothing_else(mirrored):
+def test_granter_may_do_in_staging_what_s3_tools_do_to_put_and_nothing_else(mirrored):
     granter, bucket = mirrored.client_of("granter"), mirrored.staging
     version = granter.put_object(Bucket=bucket, Key="a.csv", Body=b"1")["VersionId"]
 
     assert len(granter.list_object_versions(Bucket=bucket)["Versions"]) == 1
+    assert granter.get_object(Bucket=bucket, Key="a.csv")["Body"].read() == b"1"
+    assert granter.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
     for call, arguments in (
-        (granter.get_object, {"Bucket": bucket, "Key": "a.csv"}),
-        (granter.list_objects_v2, {"Bucket": bucket}),
+        (granter.put_object_tagging, {"Bucket": bucket, "Key": "a.csv", "Tagging": {"TagSet": []}}),
+        (granter.get_object, {"Bucket": mirrored.archive, "Key": "objects/1"}),
+        (granter.list_objects_v2, {"Bucket": mirrored.archive}),
         (granter.delete_object, {"Bucket": bucket, "Key": "a.csv"}),
         (granter.delete_object, {"Bucket": bucket, "Key": "a.csv", "VersionId": version}),
         (granter.put_object, {"Bucket": mirrored.archive, "Key": "objects/1", "Body": b"1"}),

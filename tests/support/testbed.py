@@ -24,6 +24,8 @@ from cassandra.policies import RoundRobinPolicy
 from cassandra.query import dict_factory
 from pika.exceptions import AMQPError
 
+from bucket_policies.tokens import seal_grant
+
 BIN = Path(sys.executable).parent
 T = TypeVar("T")
 
@@ -135,6 +137,12 @@ class Platform:
         """Put an object as root, past all policies; return its version id."""
         answer = self.s3.put_object(Bucket=f"staging-{customer}", Key=key, Body=body, **arguments)
         return str(answer["VersionId"])
+
+    def granted(self, customer: str, key: str, upload_id: str) -> dict[str, str]:
+        """Return the metadata of an object that the auth service has granted."""
+        secret = self.environment["INGEST_MANAGER_TOKEN_KEY"].encode()
+        seal = seal_grant(upload_id, f"staging-{customer}", key, secret=secret)
+        return {"upload-id": upload_id, "grant": seal}
 
     # processes
 
