@@ -8,7 +8,7 @@ import base64
 import binascii
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Protocol
 
@@ -21,11 +21,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from bucket_policies import grants, tokens
-from bucket_policies.api import CurrentConstraints, ErrorAnswer, RefusedFile, UploadAnswer, UploadRequest
+from bucket_policies.api import CurrentConstraints, ErrorAnswer, OfferedFile, RefusedFile, UploadAnswer
 from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import LoginError, PolicyError, TooManyAttemptsError, UnreachableError
 from bucket_policies.grant_store import GrantStore, Session
 from bucket_policies.logins import Login, Logins
+from bucket_policies.manifest import Manifest
 from bucket_policies.settings import AuthSettings
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
@@ -161,7 +162,7 @@ def uploads(
 ) -> UploadAnswer:
     """Judge a manifest and grant what may be put."""
     upload_id = str(uuid.uuid4())
-    answers = service.granter.grant(customer, upload_id, _manifest(body).files)
+    answers = service.granter.grant(customer, upload_id, _manifest(body))
     for answer in answers:
         verdict = answer.violations[0].rule if isinstance(answer, RefusedFile) else "granted"
         service.files.labels(verdict).inc()
@@ -198,9 +199,9 @@ def parse_login(header: str, address: str) -> Login:
     return Login(user, password, address)
 
 
-def _manifest(body: bytes) -> UploadRequest:
+def _manifest(body: bytes) -> tuple[OfferedFile, ...]:
     try:
-        return UploadRequest.model_validate_json(body)
+        return Manifest.model_validate_json(body).offered()
     except ValidationError as error:
         detail = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in detail["loc"]) or "body"
@@ -209,7 +210,7 @@ def _manifest(body: bytes) -> UploadRequest:
 
 def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     body = ErrorAnswer(error=_CODES.get(status, "failed"), message=message)
-    return JSONResponse(body.model_dump(), status, headers)
+    return JSONResponse(asdict(body), status, headers)
 
 
 def _on_error(request: Request, error: Exception) -> JSONResponse:
