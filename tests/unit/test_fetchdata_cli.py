@@ -13,8 +13,8 @@ from fetchdata.report import FileOutcome, Report, loads_table
 
 LIGHT = "import fetchdata.cli, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 HEAVY = {
-    "boto3", "cassandra", "fastapi", "minio", "numpy", "pika", "polars", "pyarrow", "pydantic", "pydantic_core",
-    "structlog", "typer",
+    "boto3", "cassandra", "fastapi", "minio", "numpy", "pika", "polars", "pyarrow", "pydantic",
+    "pydantic_core", "structlog", "typer",
 }  # fmt: skip
 
 
