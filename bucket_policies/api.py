@@ -4,7 +4,7 @@ Plain dataclasses: the service checks and writes them with pydantic, `fetchdata`
 have nothing but Python, and ignores unknown keys of a newer service.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bucket_policies.rules import FileRules, Violation
@@ -76,8 +76,8 @@ class CredentialsAnswer:
     """`POST /credentials`: temporary S3 credentials for the customer's own bucket."""
 
     access_key_id: str
-    secret_access_key: str
-    session_token: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
     expires_at: datetime
     endpoint_url: str
     region: str
