@@ -1,12 +1,12 @@
 # One file for every command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test check bench
+.PHONY: help setup demo up down status test check bench fetchdata.pyz
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## Make .venv with everything in it
 
@@ -43,3 +43,6 @@ check: setup ## Run linters, type checks and unit tests: seconds, no servers
 bench: setup ## Measure loading speed beside the servers' own ceiling
 	$(PYTHON) -m servers install
 	$(PYTHON) -m benchmarks
+
+fetchdata.pyz: setup ## Make the one file to hand to customers
+	$(PYTHON) -m release

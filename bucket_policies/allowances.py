@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from bucket_policies.constraints import Violation
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import Session
+from bucket_policies.rules import Violation
 from bucket_policies.settings import LONGEST_CREDENTIALS_SECONDS
 
 SCHEMA = (

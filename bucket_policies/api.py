@@ -1,34 +1,33 @@
 """What the auth service is asked and what it answers, for both ends of the wire.
 
-`fetchdata` reads these models without the server's packages, and ignores unknown keys of a newer service.
+Plain dataclasses: the service checks and writes them with pydantic, `fetchdata` reads them on machines that
+have nothing but Python, and ignores unknown keys of a newer service.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from bucket_policies.constraints import Constraints, Violation
+from bucket_policies.rules import FileRules, Violation
 
 
-class OfferedFile(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OfferedFile:
     """A file that the customer would like to put, as it lies on the customer's disk."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(min_length=1, max_length=4096)
-    size: int = Field(strict=True, ge=0, lt=2**63)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    name: str
+    size: int
+    sha256: str
 
 
-class UploadRequest(BaseModel):
-    """`POST /uploads`: the manifest of one upload."""
+@dataclass(frozen=True, kw_only=True)
+class UploadRequest:
+    """`POST /uploads`: the manifest of one upload; the service reads it as `manifest.Manifest`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    files: tuple[OfferedFile, ...] = Field(min_length=1)
+    files: tuple[OfferedFile, ...]
 
 
-class GrantedFile(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class GrantedFile:
     """Permission to PUT one file to `url` with exactly these `headers`, until `expires_at`."""
 
     name: str
@@ -38,14 +37,16 @@ class GrantedFile(BaseModel):
     expires_at: datetime
 
 
-class RefusedFile(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RefusedFile:
     """A file that may not be put, with everything that is wrong with it."""
 
     name: str
     violations: tuple[Violation, ...]
 
 
-class UploadAnswer(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class UploadAnswer:
     """What became of a manifest, file by file in its order."""
 
     upload_id: str
@@ -53,10 +54,15 @@ class UploadAnswer(BaseModel):
     files: tuple[GrantedFile | RefusedFile, ...]
 
 
-class CurrentConstraints(Constraints):
+@dataclass(frozen=True, kw_only=True)
+class CurrentConstraints(FileRules):
     """`GET /constraints`: the customer's document, what is used of the quota, and where to ask for loads."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    quota_kib: int | None = None
+    expanded_kib: int | None = None
+    replay_days: int | None = None
+    after_load: str | None = None
+    max_rejects: int | str | None = None
 
     used_bytes: int
     """Bytes in staging and granted, of `quota_kib`."""
@@ -65,33 +71,27 @@ class CurrentConstraints(Constraints):
     status_token: str
 
 
-class ErrorAnswer(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CredentialsAnswer:
+    """`POST /credentials`: temporary S3 credentials for the customer's own bucket."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: datetime
+    endpoint_url: str
+    region: str
+    bucket: str
+    formats: tuple[str, ...]
+    """Endings that a key may have, in lower or upper case."""
+
+    number_files: int
+    """How many objects may be put with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorAnswer:
     """Any answer that is not a success."""
 
     error: str
     message: str
-
-
-class CredentialsRequest(BaseModel):
-    """`POST /credentials`: nothing can be chosen, so the body may be empty as well."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CredentialsAnswer(BaseModel):
-    """Temporary credentials for any S3 tool, and what can be done with them until `expires_at`."""
-
-    access_key_id: str
-    secret_access_key: str = Field(repr=False)
-    session_token: str = Field(repr=False)
-    expires_at: datetime
-    endpoint_url: str
-    """MinIO's address as customers see it."""
-
-    region: str
-    bucket: str
-    formats: tuple[str, ...]
-    """Endings that an object may have, in lower or upper case."""
-
-    number_files: int
-    """How many objects may be put with these credentials."""

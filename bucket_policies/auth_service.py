@@ -8,7 +8,7 @@ import base64
 import binascii
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Protocol, TypeVar
 
@@ -24,12 +24,10 @@ from bucket_policies import credentials, grants, tokens
 from bucket_policies.allowances import AllowanceStore
 from bucket_policies.api import (
     CredentialsAnswer,
-    CredentialsRequest,
     CurrentConstraints,
     ErrorAnswer,
     RefusedFile,
     UploadAnswer,
-    UploadRequest,
 )
 from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import (
@@ -41,6 +39,7 @@ from bucket_policies.errors import (
 )
 from bucket_policies.grant_store import GrantStore, Session
 from bucket_policies.logins import Login, Logins
+from bucket_policies.manifest import Manifest, NoChoice
 from bucket_policies.settings import AuthSettings
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
@@ -183,7 +182,7 @@ def uploads(
 ) -> UploadAnswer:
     """Judge a manifest and grant what may be put."""
     upload_id = str(uuid.uuid4())
-    answers = service.granter.grant(customer, upload_id, _parsed(UploadRequest, body).files)
+    answers = service.granter.grant(customer, upload_id, _parsed(Manifest, body).offered())
     for answer in answers:
         verdict = answer.violations[0].rule if isinstance(answer, RefusedFile) else "granted"
         service.files.labels(verdict).inc()
@@ -195,7 +194,7 @@ def temporary_credentials(
     service: OurService, customer: ItsCustomer, body: Annotated[bytes, Depends(_body)]
 ) -> CredentialsAnswer:
     """Lend credentials for any S3 tool."""
-    _parsed(CredentialsRequest, body or b"{}")
+    _parsed(NoChoice, body or b"{}")
     try:
         return service.lender.lend(customer)
     except DocumentError as error:
@@ -243,7 +242,7 @@ def _parsed(kind: type[_Model], body: bytes) -> _Model:
 
 def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     body = ErrorAnswer(error=_CODES.get(status, "failed"), message=message)
-    return JSONResponse(body.model_dump(), status, headers)
+    return JSONResponse(asdict(body), status, headers)
 
 
 def _on_error(request: Request, error: Exception) -> JSONResponse:

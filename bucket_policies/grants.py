@@ -11,9 +11,10 @@ from typing import Protocol
 
 from bucket_policies import tokens
 from bucket_policies.api import GrantedFile, OfferedFile, RefusedFile
-from bucket_policies.constraints import Constraints, Violation, escaped, key_of
+from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore, Share
+from bucket_policies.rules import Violation, escaped, key_of
 from bucket_policies.store import NewObject, SignedPut
 
 TTL_MARGIN_SECONDS = 900  # a PUT that began just before its URL expired may still be under way

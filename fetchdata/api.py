@@ -1,32 +1,41 @@
 """The two services that a customer talks to, as functions: the auth service and the status service.
 
-Every answer is checked against a model; every fault of a call leaves as one of this package's errors. Only a
-request that no server has begun to carry out is sent again.
+Every answer is checked against a dataclass; every fault of a call leaves as one of this package's errors.
+Only a request that no server has begun to carry out is sent again.
 """
 
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from bucket_policies.api import CurrentConstraints, ErrorAnswer, OfferedFile, UploadAnswer, UploadRequest
-from bucket_policies.constraints import escaped
-from fetchdata.errors import AnswerError, BusyError, LoginError, UnreachableError
+from bucket_policies.api import (
+    CredentialsAnswer,
+    CurrentConstraints,
+    ErrorAnswer,
+    OfferedFile,
+    UploadAnswer,
+    UploadRequest,
+)
+from bucket_policies.rules import escaped
+from fetchdata.answers import ShapeError, parse, plain
+from fetchdata.errors import AnswerError, BusyError, LoginError, TrustError, UnreachableError
+from fetchdata.trust import distrust
 
 MOST_FILES = 10_000  # of one upload: the status service lists no more at once
 TIMEOUT = httpx.Timeout(30, connect=10)
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
 OUTCOMES = frozenset({"loaded", "partly_loaded", "rejected", "failed", "duplicate", "gone"})
 
 
-class Load(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Load:
     """What the status service tells about one object version."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     load_id: str
     key: str
@@ -44,7 +53,8 @@ class Load(BaseModel):
         return self.status in OUTCOMES
 
 
-class Loads(BaseModel):
+@dataclass(frozen=True)
+class Loads:
     """`GET /loads`."""
 
     loads: tuple[Load, ...]
@@ -54,10 +64,18 @@ class AuthService:
     """Who checks the login, tells the constraints and grants uploads."""
 
     def __init__(
-        self, address: str, user: str, password: SecretStr, *, transport: httpx.BaseTransport | None = None
+        self,
+        address: str,
+        user: str,
+        password: str,
+        *,
+        trust: ssl.SSLContext | bool = True,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        login = httpx.BasicAuth(user, password.get_secret_value())
-        self._client = httpx.Client(base_url=address, auth=login, transport=transport, timeout=TIMEOUT)
+        login = httpx.BasicAuth(user, password)
+        self._client = httpx.Client(
+            base_url=address, auth=login, verify=trust, transport=transport, timeout=TIMEOUT
+        )
 
     def constraints(self) -> CurrentConstraints:
         """Log in, and get what this customer may upload and where its loads are told."""
@@ -65,20 +83,31 @@ class AuthService:
 
     def offer(self, files: Sequence[OfferedFile]) -> UploadAnswer:
         """Send a manifest; each file is granted or refused, in the same order."""
-        body = UploadRequest(files=tuple(files)).model_dump(mode="json")
-        request = self._client.build_request("POST", "/uploads", json=body)
+        request = self._client.build_request(
+            "POST", "/uploads", json=plain(UploadRequest(files=tuple(files)))
+        )
         answer = _ask(self._client, request, UploadAnswer)
         if [file.name for file in answer.files] != [file.name for file in files]:
             raise AnswerError(f"{origin(request.url)} did not answer for every file in order")
         return answer
 
+    def credentials(self) -> CredentialsAnswer:
+        """Get temporary credentials with which any S3 tool may put this customer's files."""
+        return _ask(self._client, self._client.build_request("POST", "/credentials"), CredentialsAnswer)
+
 
 class StatusService:
     """Who tells what became of objects; where it is and a token for it come from the auth service."""
 
-    def __init__(self, auth: AuthService, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        auth: AuthService,
+        *,
+        trust: ssl.SSLContext | bool = True,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._auth = auth
-        self._client = httpx.Client(transport=transport, timeout=TIMEOUT)
+        self._client = httpx.Client(verify=trust, transport=transport, timeout=TIMEOUT)
         self._access: CurrentConstraints | None = None
 
     def loads(self, **query: str | int) -> tuple[Load, ...]:
@@ -117,8 +146,8 @@ def _ask(client: httpx.Client, request: httpx.Request, answer: type[Answer]) -> 
     if not response.is_success:
         raise AnswerError(f"{server} answered {response.status_code}: {_message(response)}")
     try:
-        return answer.model_validate_json(response.content)
-    except ValidationError as error:
+        return parse(response.content, answer)
+    except ShapeError as error:
         raise AnswerError(f"{server} gave an answer that is not ours; is the address right?") from error
 
 
@@ -127,6 +156,8 @@ def _send(client: httpx.Client, request: httpx.Request) -> httpx.Response:
     try:
         return client.send(request)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if reason := distrust(error):
+            raise TrustError(f"the certificate of {server} {reason}") from error
         raise BusyError(f"cannot reach {server}: {cause(error)}; {advice}") from error
     except httpx.RequestError as error:
         raise UnreachableError(f"{server} does not answer: {cause(error)}; {advice}") from error
@@ -134,8 +165,8 @@ def _send(client: httpx.Client, request: httpx.Request) -> httpx.Response:
 
 def _message(response: httpx.Response) -> str:
     try:
-        return escaped(ErrorAnswer.model_validate_json(response.content).message)
-    except ValidationError:
+        return escaped(parse(response.content, ErrorAnswer).message)
+    except ShapeError:
         return response.reason_phrase or "no reason given"
 
 

@@ -5,25 +5,29 @@ Every fault leaves as one line on standard error; standard output holds the tabl
 
 import io
 import json
+import os
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
-import typer
-from pydantic import SecretStr
+import click
 from rich.console import Console
 from rich.table import Table
-from typer.core import TyperGroup
 
-from bucket_policies.constraints import escaped
+from bucket_policies.rules import escaped
+from fetchdata import __version__, credentials
+from fetchdata.answers import plain
 from fetchdata.api import MOST_FILES, AuthService, Load, StatusService
 from fetchdata.errors import FetchdataError, UsageError
 from fetchdata.progress import Watcher
 from fetchdata.push import Push
-from fetchdata.report import loads_table
-from fetchdata.settings import Settings, checked_address
+from fetchdata.report import NOT_ALL_WELL, loads_table
+from fetchdata.settings import checked_address, checkout_settings, service_options
+from fetchdata.trust import trust_in
 from fetchdata.upload import Uploader
 from fetchdata.waiting import Waiting
 
@@ -39,7 +43,11 @@ Examples:
   2. Send another folder and wait until its rows are in:
        fetchdata -u acme -d exports --wait
   3. See the latest loads:
-       fetchdata history -u acme"""
+       fetchdata history -u acme
+  4. Use another S3 tool, here the one of AWS:
+       eval "$(fetchdata credentials -u acme)"
+       aws s3 cp 2026-01-31.csv "s3://$BUCKET/orders/"
+"""
 
 PUSH_EXAMPLES = """\b
 Exit codes: 0 all sent (with --wait: all loaded whole), 1 some refused, failed
@@ -72,48 +80,63 @@ Examples:
   3. See what was rejected since the first of February:
        fetchdata history -u acme --since 2026-02-01 --status rejected"""
 
+CREDENTIALS_EXAMPLES = """\b
+Exit codes: 0 given, 2 wrong usage, 3 login refused, 4 server unreachable.
 
-class _PushByDefault(TyperGroup):
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # its type differs between typer's versions
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
+\b
+Examples:
+  1. Send a file with the tool of AWS, or with mc:
+       eval "$(fetchdata credentials -u acme --format env)"
+       aws s3 cp 2026-01-31.csv "s3://$BUCKET/orders/"
+       mc cp 2026-01-31.csv "staging/$BUCKET/orders/"
+  2. Let the AWS tools ask by themselves, in ~/.aws/config:
+       [profile acme]
+       credential_process = fetchdata credentials -u acme --format process
+  3. Keep everything for a program:
+       fetchdata credentials -u acme --format json > credentials.json"""
+
+
+class _PushByDefault(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in {"--help", "--version"}):
             args = ["push", *args]
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_PushByDefault, add_completion=False, rich_markup_mode=None)
-
-User = Annotated[str, typer.Option("-u", "--user", help="Your customer id.")]
-Password = Annotated[
-    str | None,
-    typer.Option("-p", "--password", help="Or in FETCHDATA_PASSWORD, or left out to be asked for it."),
-]
-Server = Annotated[
-    str | None, typer.Option("--server", help="Address of the service, or in FETCHDATA_SERVER.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 
 
-@app.callback(epilog=EXAMPLES)
-def fetchdata() -> None:
+@click.group(cls=_PushByDefault, epilog=EXAMPLES)
+@click.version_option(__version__, message="fetchdata %(version)s")
+def app() -> None:
     """Send files for ingestion and see what became of them. Without a command: push."""
 
 
 @app.command(epilog=PUSH_EXAMPLES)
-def push(
-    *,
-    user: User,
-    password: Password = None,
-    directory: Annotated[Path, typer.Option("-d", "--directory", help="Folder to send.")] = DEFAULT_FOLDER,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when the rows of every file are in.")] = False,
-    wait_timeout: Annotated[float, typer.Option(min=0, help="Seconds that --wait waits at most.")] = 600,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> int:
+@service_options
+@click.option(
+    "-d",
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Folder to send.",
+)
+@click.option("--wait", is_flag=True, help="Return when the rows of every file are in.")
+@click.option(
+    "--wait-timeout",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    help="Seconds that --wait waits at most.",
+)
+@_as_json
+def push(*, directory: Path, wait: bool, wait_timeout: float, as_json: bool, **access: Any) -> int:
     """Check the files of a folder, send those that may be sent, tell what became of each."""
-    auth, watcher = _auth_service(user, password, server), Watcher()
-    report = Push(auth, Uploader(watcher), watcher).run(directory)
+    services, watcher = _services(**access), Watcher()
+    report = Push(services.auth, Uploader(watcher, trust=services.trust), watcher).run(directory)
     if wait:
-        report = Waiting(StatusService(auth), watcher, wait_timeout).complete(report)
+        report = Waiting(services.status, watcher, wait_timeout).complete(report)
     if as_json:
         _print_document(report.document())
     elif report.outcomes:
@@ -123,31 +146,31 @@ def push(
 
 
 @app.command(epilog=STATUS_EXAMPLES)
-def status(
-    *,
-    user: User,
-    upload_id: Annotated[str, typer.Argument(help="As push printed it.")],
-    password: Password = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> int:
-    """Tell what has become of one upload so far."""
-    loads = StatusService(_auth_service(user, password, server)).loads(upload=upload_id, limit=MOST_FILES)
+@service_options
+@click.argument("upload_id", metavar="UPLOAD_ID")
+@_as_json
+def status(*, upload_id: str, as_json: bool, **access: Any) -> int:
+    """Tell what has become so far of one upload, by the UPLOAD_ID that push printed."""
+    loads = _services(**access).status.loads(upload=upload_id, limit=MOST_FILES)
     _print_loads(loads, as_json=as_json)
     return int(not loads or any(load.status not in {"loaded", "duplicate"} for load in loads))
 
 
 @app.command(epilog=HISTORY_EXAMPLES)
+@service_options
+@click.option("--key", help="Loads of this object only.")
+@click.option("--since", type=click.DateTime(), help="Loads from this time on (local time).")
+@click.option("--status", "with_status", help="Loads with this status only.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many.")
+@_as_json
 def history(
     *,
-    user: User,
-    password: Password = None,
-    key: Annotated[str | None, typer.Option(help="Loads of this object only.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Loads from this time on (local time).")] = None,
-    with_status: Annotated[str | None, typer.Option("--status", help="Loads with this status only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
-    server: Server = None,
-    as_json: AsJson = False,
+    key: str | None,
+    since: datetime | None,
+    with_status: str | None,
+    limit: int,
+    as_json: bool,
+    **access: Any,
 ) -> int:
     """List loads, the latest first."""
     query = {
@@ -156,30 +179,58 @@ def history(
         "status": with_status,
         "limit": limit,
     }
-    service = StatusService(_auth_service(user, password, server))
+    service = _services(**access).status
     _print_loads(service.loads(**{name: value for name, value in query.items() if value}), as_json=as_json)
     return 0
 
 
-def main() -> NoReturn:
+@app.command("credentials", epilog=CREDENTIALS_EXAMPLES)
+@service_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(credentials.FORMATS)),
+    default="env",
+    show_default=True,
+    help="For a shell, for the AWS tools' credential_process, or everything for a program.",
+)
+def give_credentials(*, form: str, **access: Any) -> int:
+    """Print temporary S3 credentials, with which other tools can put your files."""
+    answer = _services(**access).auth.credentials()
+    print(credentials.FORMATS[form](answer))
+    Watcher().notice(credentials.notice(answer))
+    return 0
+
+
+def run(arguments: list[str]) -> int:
     """Run the command; whatever happens ends in an exit code and at most one line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal cannot show
-    sys.exit(_run())
-
-
-def _run() -> int:
     try:
-        return int(app(standalone_mode=False) or 0)
+        return _run(arguments)
     except FetchdataError as error:
         return _fail(str(error), error.exit_code)
-    except typer.TyperException as error:
+    except click.ClickException as error:
         return _fail(f"{error.format_message()} (see fetchdata --help)", UsageError.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
+    except click.Abort:
         return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_ALL_WELL
     except Exception as error:  # noqa: BLE001 -- the last resort: a customer never sees a traceback
         return _fail(f"internal fault, please report it: {type(error).__name__}", INTERNAL_FAULT)
+
+
+def _run(arguments: list[str]) -> int:
+    defaults = dict.fromkeys(app.commands, checkout_settings())
+    try:
+        with app.make_context("fetchdata", arguments, default_map=defaults) as context:
+            code = app.invoke(context)
+    except click.exceptions.Exit as ended:  # of --help and --version
+        code = ended.exit_code
+    sys.stdout.flush()
+    return int(code)
 
 
 def _fail(line: str, exit_code: int) -> int:
@@ -187,22 +238,30 @@ def _fail(line: str, exit_code: int) -> int:
     return exit_code
 
 
-def _auth_service(user: str, password: str | None, server: str | None) -> AuthService:
-    settings = Settings()
-    address = checked_address(server or settings.server)
-    secret = SecretStr(password) if password else settings.password or _asked_password(user)
-    return AuthService(address, user, secret)
+@dataclass(frozen=True)
+class _Services:
+    auth: AuthService
+    trust: ssl.SSLContext
+
+    @property
+    def status(self) -> StatusService:
+        return StatusService(self.auth, trust=self.trust)
 
 
-def _asked_password(user: str) -> SecretStr:
+def _services(*, user: str, password: str | None, server: str | None, ca: Path | None) -> _Services:
+    address, trust = checked_address(server), trust_in(ca)
+    return _Services(AuthService(address, user, password or _asked_password(user), trust=trust), trust)
+
+
+def _asked_password(user: str) -> str:
     if not sys.stdin.isatty():
         raise UsageError("no password: give it with -p or in FETCHDATA_PASSWORD")
-    return SecretStr(typer.prompt(f"Password of {escaped(user)}", hide_input=True, err=True))
+    return str(click.prompt(f"Password of {escaped(user)}", hide_input=True, err=True))
 
 
 def _print_loads(loads: Sequence[Load], *, as_json: bool) -> None:
     if as_json:
-        _print_document({"loads": [load.model_dump(mode="json") for load in loads]})
+        _print_document({"loads": plain(loads)})
     else:
         _print_table(loads_table(loads))
 

@@ -5,11 +5,12 @@ FetchdataError
 ├── LoginError          3  the user or the password is not accepted
 ├── UnreachableError    4  a server does not answer, or says that it cannot now
 │   └── BusyError       4  the same, and nothing has been done yet: asking again does no harm
+├── TrustError          4  a server's certificate is not trusted
 ├── AnswerError         4  a server answered something that is not an answer of ours
 └── FileError           –  one file cannot be sent; it becomes a violation in the report and stops no other
 """
 
-from bucket_policies.constraints import Violation
+from bucket_policies.rules import Violation
 
 
 class FetchdataError(Exception):
@@ -38,6 +39,12 @@ class UnreachableError(FetchdataError):
 
 class BusyError(UnreachableError):
     """A server did nothing with the request, so that it may be sent again."""
+
+
+class TrustError(FetchdataError):
+    """A server's certificate is not trusted."""
+
+    exit_code = 4
 
 
 class AnswerError(FetchdataError):

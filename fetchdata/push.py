@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bucket_policies.api import GrantedFile, OfferedFile
-from bucket_policies.constraints import Constraints, Violation, escaped
+from bucket_policies.rules import FileRules, Violation, escaped
 from fetchdata.api import MOST_FILES, AuthService
 from fetchdata.errors import FileError
 from fetchdata.files import SourceFile, list_files
@@ -73,15 +73,15 @@ class Push:
             outcome.is_accepted = failure is None
 
 
-def judge(files: Iterable[SourceFile], constraints: Constraints) -> tuple[FileOutcome, ...]:
+def judge(files: Iterable[SourceFile], rules: FileRules) -> tuple[FileOutcome, ...]:
     """Check every file on its own, then the names against each other, then the number of those left."""
-    outcomes = tuple(FileOutcome(file, constraints.violations(file.name, file.size)) for file in files)
+    outcomes = tuple(FileOutcome(file, rules.violations(file.name, file.size)) for file in files)
     names = Counter(outcome.file.name for outcome in outcomes)
     for outcome in outcomes:
         if names[outcome.file.name] > 1:
             outcome.violations.append(_name_clash(outcome.file))
     sendable = [outcome for outcome in outcomes if outcome.may_be_sent]
-    limit = min(constraints.number_files, MOST_FILES)
+    limit = min(rules.number_files, MOST_FILES)
     for outcome in sendable[limit:]:
         outcome.violations.append(_too_many_files(len(sendable), limit))
     return outcomes

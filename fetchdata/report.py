@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from rich import box
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from bucket_policies.constraints import Violation, escaped
+from bucket_policies.rules import Violation, escaped
 from fetchdata.api import Load
 from fetchdata.errors import FileError, UnreachableError
 from fetchdata.files import SourceFile
@@ -75,7 +75,7 @@ class FileOutcome:
             "size": self.file.size,
             "sha256": self.sha256,
             "accepted": self.is_accepted,
-            "violations": [violation.model_dump() for violation in violations],
+            "violations": [asdict(violation) for violation in violations],
             "load_id": load and load.load_id,
             "status": load and load.status,
             "rows_read": load and load.rows_read,

@@ -1,24 +1,58 @@
-"""What `fetchdata` takes from its environment, or from `.local/env` where a checkout's system is up."""
+"""Who asks whom: from the options, else from the environment, else from `.local/env` of a checkout."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
 import httpx
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
 
 from fetchdata.errors import UsageError
 
+CHECKOUT = Path(".local/env")  # written where a checkout's system is up
 
-class Settings(BaseSettings):
-    """Settings, each with its option on the command line, which wins."""
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-    model_config = SettingsConfigDict(
-        env_prefix="FETCHDATA_", env_file=".local/env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+_OPTIONS = (
+    click.option("-u", "--user", required=True, help="Your customer id."),
+    click.option(
+        "-p",
+        "--password",
+        envvar="FETCHDATA_PASSWORD",
+        help="Or in FETCHDATA_PASSWORD, or left out to be asked for it.",
+    ),
+    click.option(
+        "--server", envvar="FETCHDATA_SERVER", help="Address of the service, or in FETCHDATA_SERVER."
+    ),
+    click.option(
+        "--ca",
+        envvar="FETCHDATA_CA",
+        type=click.Path(path_type=Path),
+        help="PEM file of a private certificate authority, or in FETCHDATA_CA.",
+    ),
+)
 
-    server: str | None = None
-    """Address of the auth service."""
 
-    password: SecretStr | None = None
-    """Unlike `-p`, not visible in the machine's list of processes."""
+def service_options(command: Command) -> Command:
+    """Give a command the options that say who asks whom: user, password, server, ca."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def checkout_settings(file: Path = CHECKOUT) -> dict[str, str]:
+    """Read what a checkout's file sets, by option.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        values = dotenv_values(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read '{file}': {error}") from error
+    variables = {name: f"FETCHDATA_{name.upper()}" for name in ("server", "password", "ca")}
+    return {name: value for name, variable in variables.items() if (value := values.get(variable))}
 
 
 def checked_address(server: str | None) -> str:

@@ -6,6 +6,7 @@ retried PUT uses the same grant, and so the same upload id.
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from tenacity import (
 )
 
 from bucket_policies.api import GrantedFile
-from bucket_policies.constraints import escaped
+from bucket_policies.rules import escaped
 from fetchdata.api import cause, origin
 from fetchdata.errors import FileError
 from fetchdata.files import BLOCK_BYTES, SourceFile, changed
 from fetchdata.progress import Advance, Watcher
+from fetchdata.trust import distrust
 
 PARALLEL_PUTS = 8
 PATIENCE_SECONDS = 150  # the store's own quota may refuse a granted file for two minutes
@@ -55,11 +57,13 @@ class Uploader:
         self,
         watcher: Watcher,
         *,
+        trust: ssl.SSLContext | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._watcher = watcher
+        self._trust = trust
         self._transport = transport
         self._patience_seconds = patience_seconds
         self._sleep = sleep
@@ -74,7 +78,9 @@ class Uploader:
         slots = asyncio.Semaphore(PARALLEL_PUTS)
         total_bytes = sum(shipment.file.size for shipment in shipments)
         with self._watcher.stage("sending", total_bytes) as advance:
-            async with httpx.AsyncClient(transport=self._transport, timeout=TIMEOUT) as client:
+            async with httpx.AsyncClient(
+                verify=self._trust, transport=self._transport, timeout=TIMEOUT
+            ) as client:
 
                 async def put(shipment: Shipment) -> FileError | None:
                     async with slots:
@@ -146,6 +152,8 @@ async def _blocks(file: SourceFile, meter: _Meter) -> AsyncGenerator[bytes, None
 
 
 def _unreachable(error: httpx.RequestError, grant: GrantedFile) -> FileError:
+    if reason := distrust(error):
+        return FileError("unreachable", f"the certificate of {_address(grant)} {reason}")
     return _PassingError("unreachable", f"the store {_address(grant)} does not answer: {cause(error)}")
 
 

@@ -16,8 +16,8 @@ import urllib3.exceptions
 from botocore.config import Config
 from minio.error import MinioAdminException
 
-from bucket_policies.constraints import key_of
 from bucket_policies.errors import StoreError, UnreachableError
+from bucket_policies.rules import key_of
 from bucket_policies.settings import AuthSettings
 from bucket_policies.store import NewObject, ObjectStore, minio_errors, open_object_store
 

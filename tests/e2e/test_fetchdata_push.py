@@ -5,16 +5,22 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from support.services import configure, free_port, start_auth_service, start_status_service
 from support.testbed import BIN, Platform, csv_of
 
 from bucket_policies.users import set_password
+from fetchdata import __version__
+from release.__main__ import build
 
 PASSWORD = "a-word-nobody-guesses"
+BASE_PYTHON = Path(sys.base_prefix) / "bin" / "python3"  # the one below this environment
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,22 @@ def fetchdata(*arguments: str | Path, cwd: Path, env: dict[str, str]) -> Ended:
     assert "Traceback" not in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ended]:
+    """The one file for customers, run by a Python that has no packages, from a home that has no files."""
+    folder = tmp_path_factory.mktemp("bare")
+    build(folder / "fetchdata.pyz")
+
+    def run(*arguments: str, cwd: Path = folder, **environment: str) -> Ended:
+        command = [BASE_PYTHON, "-I", "-S", folder / "fetchdata.pyz", *arguments]
+        environment |= {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run
 
 
 @pytest.fixture
@@ -143,6 +165,57 @@ def test_a_folder_that_is_loaded_whole_is_exit_0_with_a_table(platform: Platform
     assert lines[2] == ["a.csv", "19", "loaded", "1", "1", "0"]
     assert lines[3] == ["\u00e9", "[red]", "+%20.csv", "19", "loaded", "1", "1", "0"]
     assert sorted(row["id"] for row in platform.rows(customer.id)) == [1, 5]
+
+
+@pytest.mark.server("minio", "rabbitmq", "cassandra")
+def test_the_one_file_sends_and_shows_without_any_package(
+    platform: Platform, customer: Customer, bare: Callable[..., Ended]
+) -> None:
+    start_loading(platform)
+    customer.put("a.csv", csv_of([(1, "a", "x")]))
+    access = ["-u", customer.id, "--server", customer.environment["FETCHDATA_SERVER"]]
+
+    wrong = bare(*access, "-p", "another-word", cwd=customer.folder)
+    pushed = bare(
+        *access, "-d", "client-input-dir", "--wait", cwd=customer.folder, FETCHDATA_PASSWORD=PASSWORD
+    )
+    history = bare("history", *access, "-p", PASSWORD, "--json")
+
+    assert (wrong.code, "refuses the login" in wrong.err) == (3, True)
+    assert (pushed.code, "a.csv" in pushed.out) == (0, True), pushed
+    assert [(load["key"], load["status"]) for load in json.loads(history.out)["loads"]] == [
+        ("a.csv", "loaded")
+    ]
+    assert [row["id"] for row in platform.rows(customer.id)] == [1]
+
+
+def test_the_one_file_starts_with_nothing_but_python(bare: Callable[..., Ended]) -> None:
+    assert bare("--version") == Ended(0, f"fetchdata {__version__}\n", "")
+    assert bare("--help").out.startswith("Usage: fetchdata [OPTIONS] COMMAND")
+    assert bare().code == 2
+    untrusting = bare("-u", "acme", "-p", "word", "--server", "https://127.0.0.1:9", "-d", ".")
+    assert untrusting.code == 4  # the certificates of public authorities are in it
+
+
+def test_the_one_file_is_the_same_whoever_makes_it_and_holds_nothing_of_the_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(tmp_path / "first.pyz")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    build(tmp_path / "second.pyz")
+
+    first = (tmp_path / "first.pyz").read_bytes()
+    assert first == (tmp_path / "second.pyz").read_bytes()
+    assert first.startswith(b"#!/usr/bin/env python3\n")
+    with ZipFile(tmp_path / "first.pyz") as archive:
+        names = archive.namelist()
+    assert {name for name in names if name.startswith("bucket_policies/")} == {
+        "bucket_policies/__init__.py",
+        "bucket_policies/api.py",
+        "bucket_policies/rules.py",
+    }
+    assert [name for name in names if name.endswith((".so", ".pyd", ".pyc"))] == []
+    assert "certifi/cacert.pem" in names
 
 
 @pytest.mark.server("minio", "rabbitmq", "cassandra")

@@ -10,6 +10,7 @@ from support.testbed import Platform, csv_of
 
 from bucket_policies.api import CredentialsAnswer
 from bucket_policies.users import set_password
+from fetchdata.answers import parse
 from servers import programs
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
@@ -44,7 +45,7 @@ def lend(platform: Platform, customer: str) -> CredentialsAnswer:
     url = f"{platform.environment['FETCHDATA_SERVER']}/credentials"
     answer = httpx.post(url, auth=(customer, PASSWORD))
     assert answer.status_code == 200, answer.text
-    return CredentialsAnswer.model_validate_json(answer.content)
+    return parse(answer.content, CredentialsAnswer)
 
 
 def rows_of(platform: Platform, customer: str) -> Mapping[int, tuple[str, str | None]]:

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import IO, Any
 from uuid import UUID
 
-from bucket_policies.constraints import Constraints, Violation
+from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
+from bucket_policies.rules import Violation
 from bucket_policies.tokens import seal_grant
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from bucket_policies import constraints
-from bucket_policies.constraints import Constraints, escaped, key_of, parse_constraints
+from bucket_policies import constraints, rules
+from bucket_policies.constraints import Constraints, parse_constraints
 from bucket_policies.errors import DocumentError
+from bucket_policies.rules import escaped, key_of
 
 ACME = Constraints(formats=(".csv", ".csv.gz"), number_files=10, data_sizes=4096)
 
@@ -30,6 +31,7 @@ def document(**keys):
 
 def test_examples_in_the_docstrings_are_true():
     assert doctest.testmod(constraints).failed == 0
+    assert doctest.testmod(rules).failed == 0
 
 
 def test_seed_document_gets_the_documented_defaults():

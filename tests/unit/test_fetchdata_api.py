@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from bucket_policies.api import GrantedFile, OfferedFile, RefusedFile
 from fetchdata.api import AuthService, StatusService
@@ -24,7 +23,7 @@ OFFERED = OfferedFile(name="a.csv", size=5, sha256="0" * 64)
 
 def auth_service(handler: Handler) -> AuthService:
     transport = httpx.MockTransport(handler)
-    return AuthService("http://auth.test", "customer-1", SecretStr("secret-word"), transport=transport)
+    return AuthService("http://auth.test", "customer-1", "secret-word", transport=transport)
 
 
 def answering(status: int, body: object = None, **kwargs: object) -> Handler:

@@ -1,12 +1,11 @@
 import json
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from bucket_policies.constraints import Constraints
 from fetchdata.api import AuthService, StatusService
@@ -77,7 +76,7 @@ class Platform:
 
     def auth(self) -> AuthService:
         transport = httpx.MockTransport(self)
-        return AuthService("http://auth.test", "acme", SecretStr("word"), transport=transport)
+        return AuthService("http://auth.test", "acme", "word", transport=transport)
 
     @property
     def put_paths(self) -> list[str]:
@@ -113,7 +112,7 @@ def test_good_files_are_sent_and_bad_ones_reported_with_all_that_is_wrong(tmp_pa
     report = platform.push(tmp_path)
 
     assert statuses(report) == {"a.csv": "sent", "b.pdf": "refused", "c.csv": "sent"}
-    assert [violation.model_dump() for violation in report.outcomes[1].violations] == [
+    assert [asdict(violation) for violation in report.outcomes[1].violations] == [
         {
             "rule": "format",
             "value": "b.pdf",
@@ -161,7 +160,7 @@ def test_a_folder_of_bad_files_only_asks_for_no_grant(tmp_path: Path) -> None:
 def test_a_refused_login_sends_nothing(tmp_path: Path) -> None:
     fill(tmp_path, "a.csv")
     transport = httpx.MockTransport(lambda _: httpx.Response(401))
-    auth = AuthService("http://auth.test", "acme", SecretStr("word"), transport=transport)
+    auth = AuthService("http://auth.test", "acme", "word", transport=transport)
 
     with pytest.raises(LoginError):
         Push(auth, Uploader(Watcher()), Watcher()).run(tmp_path)

@@ -1,0 +1,1 @@
+"""What is handed to customers, made from the checkout."""
