@@ -96,10 +96,12 @@ def test_same_key_twice_under_one_upload_is_a_duplicate(platform: Platform) -> N
 def test_event_before_its_customer_exists_is_loaded_when_it_does(platform: Platform) -> None:
     first = platform.add_customer()
     platform.apply()
+    customer = platform.add_customer()
+    platform.command("bucket-policies", "apply")
+    before = waiting(platform, "ingest.unrouted")
+    platform.put(customer, "people.csv", csv_of([(1, "a", "b")]))
+    eventually(lambda: waiting(platform, "ingest.unrouted") > before, what="an event without a queue")
     with platform.manager():
-        customer = platform.add_customer()
-        platform.command("bucket-policies", "apply")
-        platform.put(customer, "people.csv", csv_of([(1, "a", "b")]))
         [load] = platform.settled(customer, 1)
         platform.verify(customer)
         platform.verify(first)

@@ -1,6 +1,7 @@
 """Any S3 tool works with a customer's password: temporary credentials, small files and files in parts."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,23 +23,17 @@ FILES = {
 }
 
 
-@pytest.fixture
-def serving(platform: Platform) -> Platform:
-    """A platform whose auth service runs; nothing loads yet."""
+def serve(platform: Platform, *customers: str) -> Path:
+    """Start an auth service for customers, nothing loads yet; return a folder with the files."""
     configure(platform)
+    for customer in customers:
+        set_password(platform.policies / "users.json", customer, PASSWORD)
+    platform.apply()
+    start_auth_service(platform)
     (platform.folder / "files" / "in").mkdir(parents=True)
     for name, content in FILES.items():
         (platform.folder / "files" / name).write_bytes(content)
-    platform.apply()
-    start_auth_service(platform)
-    return platform
-
-
-def add_customer(platform: Platform, **constraints: int) -> str:
-    customer = platform.add_customer(**constraints)
-    set_password(platform.policies / "users.json", customer, PASSWORD)
-    platform.apply()
-    return customer
+    return platform.folder / "files"
 
 
 def lend(platform: Platform, customer: str) -> CredentialsAnswer:
@@ -53,43 +48,44 @@ def rows_of(platform: Platform, customer: str) -> Mapping[int, tuple[str, str | 
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_files_put_with_a_tool_load_as_those_put_with_fetchdata(serving: Platform, tool: str) -> None:
+def test_files_put_with_a_tool_load_as_those_put_with_fetchdata(platform: Platform, tool: str) -> None:
     if tool == "mc" and not programs.mc().exists():
         pytest.skip("mc is not installed: python -m servers install")
-    ours, theirs = add_customer(serving), add_customer(serving)
-    folder = serving.folder / "files"
-    serving.command("fetchdata", "-u", ours, "-p", PASSWORD, "-d", str(folder))
-    lent = lend(serving, theirs)
+    ours, theirs = platform.add_customer(), platform.add_customer()
+    folder = serve(platform, ours, theirs)
+    platform.command("fetchdata", "-u", ours, "-p", PASSWORD, "-d", str(folder))
+    lent = lend(platform, theirs)
     for name in FILES:
         TOOLS[tool](lent, folder / name, name)
     [parts] = [
-        one for one in serving.s3.list_objects_v2(Bucket=lent.bucket)["Contents"] if "parts" in one["Key"]
+        one for one in platform.s3.list_objects_v2(Bucket=lent.bucket)["Contents"] if "parts" in one["Key"]
     ]
     assert "-" in parts["ETag"]  # it did come in parts
 
-    with serving.manager():
-        loads = [(load["key"], load["status"]) for load in serving.settled(theirs, 2)]
-        serving.settled(ours, 2)
-        serving.verify(theirs)
+    with platform.manager():
+        loads = [(load["key"], load["status"]) for load in platform.settled(theirs, 2)]
+        platform.settled(ours, 2)
+        platform.verify(theirs)
 
     assert sorted(loads) == [("in/parts.csv", "loaded"), ("in/small.csv", "loaded")]
-    found = rows_of(serving, theirs)
+    found = rows_of(platform, theirs)
     assert len(found) == 17_002
-    assert found == rows_of(serving, ours)
+    assert found == rows_of(platform, ours)
 
 
-def test_eleventh_file_under_an_allowance_of_ten_is_too_many(serving: Platform) -> None:
-    customer = add_customer(serving, number_files=10)
-    lent = lend(serving, customer)
+def test_eleventh_file_under_an_allowance_of_ten_is_too_many(platform: Platform) -> None:
+    customer = platform.add_customer(number_files=10)
+    folder = serve(platform, customer)
+    lent = lend(platform, customer)
     client = client_of(lent)
     for number in range(11):  # what their own metadata says is not believed
         forged = {"upload-id": f"upload-{number}", "grant": "0" * 64}
         body = csv_of([(number, "a", "b")])
         client.put_object(Bucket=lent.bucket, Key=f"{number:02}.csv", Body=body, Metadata=forged)
 
-    with serving.manager():
-        loads = serving.settled(customer, 11)
-        serving.verify(customer)
+    with platform.manager():
+        loads = platform.settled(customer, 11)
+        platform.verify(customer)
 
         assert sorted(load["status"] for load in loads) == ["loaded"] * 10 + ["rejected"]
         [refused] = [load for load in loads if load["status"] == "rejected"]
@@ -99,39 +95,39 @@ def test_eleventh_file_under_an_allowance_of_ten_is_too_many(serving: Platform) 
             "put it again with new credentials"
         )
         assert {load["upload_id"] for load in loads} == {None}
-        assert len(serving.rows(customer)) == 10
+        assert len(platform.rows(customer)) == 10
 
-        put_with_boto3(lend(serving, customer), serving.folder / "files" / "in/small.csv", "again.csv")
-        assert serving.settled(customer, 12)[-1]["status"] == "loaded"
+        put_with_boto3(lend(platform, customer), folder / "in/small.csv", "again.csv")
+        assert platform.settled(customer, 12)[-1]["status"] == "loaded"
 
 
-def test_granted_files_take_no_place_beside_temporary_credentials(serving: Platform) -> None:
-    customer = add_customer(serving, number_files=2)
-    lent = lend(serving, customer)
-    folder = serving.folder / "files"
-    serving.command("fetchdata", "-u", customer, "-p", PASSWORD, "-d", str(folder))
+def test_granted_files_take_no_place_beside_temporary_credentials(platform: Platform) -> None:
+    customer = platform.add_customer(number_files=2)
+    folder = serve(platform, customer)
+    lent = lend(platform, customer)
+    platform.command("fetchdata", "-u", customer, "-p", PASSWORD, "-d", str(folder))
     for key in ("a.csv", "b.csv", "c.csv"):
         put_with_boto3(lent, folder / "in/small.csv", key)
 
-    with serving.manager():
-        loads = serving.settled(customer, 5)
+    with platform.manager():
+        loads = platform.settled(customer, 5)
 
     found = {load["key"]: load["reason"] or load["status"] for load in loads}
     assert (found["in/small.csv"], found["in/parts.csv"]) == ("loaded", "loaded")
     assert sorted(found[key] for key in ("a.csv", "b.csv", "c.csv")) == ["loaded", "loaded", "too_many_files"]
 
 
-def test_header_of_a_grant_that_is_used_again_is_a_duplicate(serving: Platform) -> None:
-    customer = add_customer(serving)
-    genuine = serving.granted(customer, "people.csv", "u1")
-    client = client_of(lend(serving, customer))
+def test_header_of_a_grant_that_is_used_again_is_a_duplicate(platform: Platform) -> None:
+    customer = platform.add_customer()
+    serve(platform, customer)
+    genuine = platform.granted(customer, "people.csv", "u1")
+    client = client_of(lend(platform, customer))
+    body = csv_of([(1, "a", "b")])
     for key in ("people.csv", "people.csv", "other.csv"):
-        client.put_object(
-            Bucket=f"staging-{customer}", Key=key, Body=csv_of([(1, "a", "b")]), Metadata=genuine
-        )
+        client.put_object(Bucket=f"staging-{customer}", Key=key, Body=body, Metadata=genuine)
 
-    with serving.manager():
-        loads = serving.settled(customer, 3)
+    with platform.manager():
+        loads = platform.settled(customer, 3)
 
     assert sorted((load["key"], load["status"], load["upload_id"]) for load in loads) == [
         ("other.csv", "loaded", None),

@@ -46,9 +46,8 @@ def put_with_aws_cli(lent: CredentialsAnswer, file: Path, key: str) -> None:
         "AWS_DEFAULT_REGION": lent.region,
         "AWS_ENDPOINT_URL_S3": lent.endpoint_url,
     }
-    _run(
-        sys.executable, "-m", "awscli", "s3", "cp", file, f"s3://{lent.bucket}/{key}", environment=environment
-    )
+    aws = (sys.executable, "-m", "awscli")
+    _run(*aws, "s3", "cp", file, f"s3://{lent.bucket}/{key}", environment=environment)
 
 
 def put_with_mc(lent: CredentialsAnswer, file: Path, key: str) -> None:
