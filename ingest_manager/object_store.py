@@ -118,6 +118,14 @@ class ObjectStore:
         found = ObjectVersion(version.bucket, version.key, version.version_id, size, answer["LastModified"])
         return OpenObject(self, found, first, answer["Metadata"])
 
+    def has(self, version: ObjectVersion) -> bool:
+        """Tell whether a version is there."""
+        try:
+            self._head(version)
+        except ObjectGone:
+            return False
+        return True
+
     def read_range(self, version: ObjectVersion, offset: int) -> bytes:
         """Return the range that starts at an offset; a failed range is tried again alone."""
         for _ in range(_READ_TRIES - 1):

@@ -10,9 +10,10 @@ import pytest
 
 from ingest_manager import setup
 from ingest_manager.cassandra_session import CasResult, CassandraSession, connect
+from ingest_manager.claims import AppLabel
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
-from ingest_manager.ledger import AppLabel, Ledger
+from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment
