@@ -63,7 +63,8 @@ class Hindrance(Enum):
     GONE = "gone before it was loaded"
     NO_APP = "no app takes it now, its rows stay as they are"
     OTHER_VERSION = "loaded by another version of its app, --force reloads it"
-    NO_OBJECT = "expired, cannot be replayed"
+    NO_CUSTOMER = "of a customer without a document"
+    NO_OBJECT = "expired or deleted, cannot be replayed"
 
     @property
     def is_refusal(self) -> bool:
