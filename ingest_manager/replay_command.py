@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -12,6 +14,8 @@ from ingest_manager.archive import Archive
 from ingest_manager.broker import Publisher
 from ingest_manager.command_line import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
 from ingest_manager.event_log import events_since
+from ingest_manager.events import ObjectEvent
+from ingest_manager.ledger import Ledger
 from ingest_manager.loads import LoadStatus
 from ingest_manager.replay import Plan, Replayer
 from ingest_manager.selection import Selection
@@ -58,6 +62,8 @@ def replay(
     deleted. With --force rows under other keys stay, and so do columns that the app no longer gives.
     Exit code 1: something that was asked for cannot be replayed.
 
+    \b
+
     Examples:
       1. ingest-manager replay --status failed --reason app_refused --dry-run
       2. ingest-manager replay --from-log --since 1h --yes
@@ -79,31 +85,52 @@ def replay(
     if not (yes or dry_run or sys.stdin.isatty()):
         raise typer.BadParameter("there is no terminal to ask on: add --yes or --dry-run")
     settings = Settings()
-    amqp_url = settings.amqp_url.get_secret_value()
     with open_ledger(settings) as ledger:
-        replayer = Replayer(
-            ledger,
-            Archive(connect_store(settings)),
-            Registry(settings.customer_ingestapps_dir),
-            {known.id for known in customers_of(settings, customer)},
-            is_forced=force,
-        )
-        plan = replayer.plan(selection, events_since(amqp_url, selection.since) if from_log else None)
-    if not as_json:
-        display.print_plan(plan)
-    is_wanted = bool(plan.orders) and not dry_run
-    is_agreed = is_wanted and (yes or typer.confirm("Replay them?", err=True))
-    if is_agreed:
-        _publish(replayer, plan, amqp_url, rate)
-    if as_json:
-        typer.echo(json.dumps(_summary(plan, ordered=is_agreed)))
-    elif is_agreed:
-        typer.echo(f"ordered as replay {plan.id}; what becomes of them: ingest-manager history")
+        replayer = _replayer(settings, ledger, customer, is_forced=force)
+        plan = replayer.plan(selection, _events(settings, selection) if from_log else None)
+    _carry_out(replayer, plan, settings, _Manner(dry_run, rate, yes, as_json))
     raise typer.Exit(1 if any(reason.is_refusal for reason in plan.left_out) else 0)
 
 
-def _publish(replayer: Replayer, plan: Plan, amqp_url: str, rate: float | None) -> None:
-    publisher = Publisher(amqp_url)
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a plan shall be carried out."""
+
+    dry_run: bool
+    rate: float | None
+    yes: bool
+    as_json: bool
+
+
+def _replayer(settings: Settings, ledger: Ledger, customer: str | None, *, is_forced: bool) -> Replayer:
+    return Replayer(
+        ledger,
+        Archive(connect_store(settings)),
+        Registry(settings.customer_ingestapps_dir),
+        {known.id for known in customers_of(settings, customer)},
+        is_forced,
+    )
+
+
+def _events(settings: Settings, selection: Selection) -> Iterator[ObjectEvent]:
+    return events_since(settings.amqp_url.get_secret_value(), selection.since)
+
+
+def _carry_out(replayer: Replayer, plan: Plan, settings: Settings, manner: _Manner) -> None:
+    if not manner.as_json:
+        display.print_plan(plan)
+    is_wanted = bool(plan.orders) and not manner.dry_run
+    is_agreed = is_wanted and (manner.yes or typer.confirm("Replay them?", err=True))
+    if is_agreed:
+        _publish(replayer, plan, settings, manner.rate)
+    if manner.as_json:
+        typer.echo(json.dumps(_summary(plan, is_ordered=is_agreed)))
+    elif is_agreed:
+        typer.echo(f"ordered as replay {plan.id}; `ingest-manager history` shows what becomes of them")
+
+
+def _publish(replayer: Replayer, plan: Plan, settings: Settings, rate: float | None) -> None:
+    publisher = Publisher(settings.amqp_url.get_secret_value())
     try:
         with display.progress(len(plan.orders)) as advance:
             replayer.publish(plan, publisher, rate=rate, on_published=advance)
@@ -111,10 +138,10 @@ def _publish(replayer: Replayer, plan: Plan, amqp_url: str, rate: float | None) 
         publisher.close()
 
 
-def _summary(plan: Plan, *, ordered: bool) -> dict[str, object]:
+def _summary(plan: Plan, *, is_ordered: bool) -> dict[str, object]:
     return {
         "replay_id": str(plan.id),
-        "ordered": ordered,
+        "ordered": is_ordered,
         "count": len(plan.orders),
         "bytes": plan.size,
         "rows": plan.rows,
