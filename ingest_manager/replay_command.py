@@ -57,13 +57,11 @@ def replay(
 ) -> None:
     """Load objects again: failed ones after a repair, or all of some hours after rows were lost.
 
-    \b
     A load by the same version of its app changes no cell and no write time; a row that was deleted stays
-    deleted. With --force rows under other keys stay, and so do columns that the app no longer gives.
+    deleted. With --force, rows under other keys stay, and so do columns that the app no longer gives.
     Exit code 1: something that was asked for cannot be replayed.
 
     \b
-
     Examples:
       1. ingest-manager replay --status failed --reason app_refused --dry-run
       2. ingest-manager replay --from-log --since 1h --yes
