@@ -21,44 +21,41 @@ _SKEW = timedelta(minutes=5)  # by which the store's clock may be ahead of the b
 _SILENCE_SECONDS = 60
 
 
-def events_since(url: str, since: datetime | None, *, prefetch: int = _PREFETCH) -> Iterator[ObjectEvent]:
+def events_since(
+    url: str, since: datetime | None, *, log: str = topology.EVENT_LOG, prefetch: int = _PREFETCH
+) -> Iterator[ObjectEvent]:
     """Yield the events of objects written since a time, or all that are kept; what is no event is left out.
 
     Raises:
         ServerDown: the broker cannot be reached, or the log could not be read to its end.
     """
-    for body in _bodies(url, since, prefetch):
-        try:
-            events = parse_message(body)
-        except UnusableMessage:  # its delivery was dead-lettered
-            continue
-        yield from (event for event in events if since is None or event.written_at >= since)
-
-
-def _bodies(url: str, since: datetime | None, prefetch: int) -> Iterator[bytes]:
-    mark = _set_mark(url)
+    mark = _set_mark(url, log)
     with open_channel(url) as channel:
         channel.basic_qos(prefetch_count=prefetch)
-        messages = channel.consume(
-            topology.EVENT_LOG,
-            arguments={"x-stream-offset": _offset(since)},
-            inactivity_timeout=_SILENCE_SECONDS,
-        )
+        place = {"x-stream-offset": _offset(since)}
+        messages = channel.consume(log, arguments=place, inactivity_timeout=_SILENCE_SECONDS)
         for number, (method, properties, body) in enumerate(messages, 1):
             if method is None:
                 raise ServerDown(f"the event log fell silent for {_SILENCE_SECONDS} s", server="rabbitmq")
             if (properties.headers or {}).get(_MARK_HEADER) == mark:
                 return
-            yield body
+            yield from (event for event in _events_of(body) if since is None or event.written_at >= since)
             if number % min(_ACK_EVERY, prefetch) == 0:
                 channel.basic_ack(method.delivery_tag, multiple=True)
 
 
-def _set_mark(url: str) -> str:
+def _events_of(body: bytes) -> list[ObjectEvent]:
+    try:
+        return parse_message(body)
+    except UnusableMessage:  # its delivery was dead-lettered
+        return []
+
+
+def _set_mark(url: str, log: str) -> str:
     mark = str(uuid.uuid4())
     publisher = Publisher(url)
     try:
-        publisher.publish("", topology.EVENT_LOG, _MARK_BODY, {_MARK_HEADER: mark})
+        publisher.publish("", log, _MARK_BODY, {_MARK_HEADER: mark})
     finally:
         publisher.close()
     return mark
