@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich import filesize
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -15,7 +16,6 @@ from ingest_manager.verify import Report
 
 _FILE_WIDTH = 200  # columns, where no terminal says how many it has
 _SHOWN = 10  # loads of a replay
-_KIB = 1024
 
 
 def print_loads(loads: list[Load]) -> None:
@@ -34,11 +34,17 @@ def _history_table(loads: list[Load]) -> Table:
     for load in loads:
         event_at = f"{load.event_at:%m-%d %H:%M:%S}" if load.event_at else ""
         counts = (load.rows_read, load.rows_written, load.rows_rejected)
-        attempts = f"{load.attempts} attempts; " if load.attempts > 1 else ""
-        replays = f"replayed {load.replays} times; " if load.replays else ""
-        why = _one_line(replays + attempts + (load.message or load.reason or ""))
+        why = _one_line("; ".join(filter(None, _notes(load))))
         table.add_row(event_at, _one_line(f"{load.customer}/{load.key}"), load.status, *map(str, counts), why)
     return table
+
+
+def _notes(load: Load) -> Iterator[str | None]:
+    if load.replays:
+        yield "replayed" if load.replays == 1 else f"replayed {load.replays} times"
+    if load.attempts > 1:
+        yield f"{load.attempts} attempts"
+    yield load.message or load.reason
 
 
 def _one_line(text: str) -> Text:
@@ -68,9 +74,8 @@ def print_plan(plan: Plan) -> None:
         print(f"… and {len(plan.orders) - _SHOWN} more")
     for reason, count in sorted(plan.left_out.items(), key=lambda item: item[0].name):
         print(f"left out: {count} {reason.value}")
-    print(
-        f"{len(plan.orders)} loads to replay, {plan.size / _KIB:,.0f} KiB, {plan.rows:,} rows when last read"
-    )
+    size = filesize.decimal(plan.size)
+    print(f"{len(plan.orders)} loads to replay, {size}, {plan.rows:,} rows when last read")
 
 
 @contextmanager

@@ -377,6 +377,21 @@ def test_what_another_version_has_loaded_is_reloaded_by_force_only_and_once() ->
     assert len(scene.writer.rows) == 2
 
 
+def test_force_writes_above_also_what_the_same_version_has_loaded() -> None:
+    scene = Scene()
+    first = settled(scene.load())
+    assert settled(scene.load(replay(is_forced=True))).write_base == first.write_high + 1
+
+
+def test_archive_counts_from_the_first_move_however_often_a_load_is_replayed() -> None:
+    scene = Scene()
+    settled(scene.load())
+    for after in (0, 1):
+        scene.ledger.clock = lambda after=after: fakes.NOW + timedelta(days=after + 1)
+        load = settled(scene.load(replay(after)))
+    assert (load.first_placed_at, load.placed_at) == (fakes.NOW, fakes.NOW + timedelta(days=2))
+
+
 def test_replay_whose_object_has_expired_leaves_the_earlier_outcome_and_accounts() -> None:
     scene = Scene(ONE_BAD)
     before = settled(scene.load())
