@@ -32,7 +32,11 @@ class Archive:
         try:
             return self.store.open(staged(load))
         except ObjectGone:
-            return self.store.open(ObjectVersion(archive_of(load), object_key(load), ""))
+            return self.store.open(archived(load))
+
+    def has(self, load: Load) -> bool:
+        """Tell whether a load's object can be opened."""
+        return self.store.has(archived(load)) or self.store.has(staged(load))
 
     def keep_rejects(self, load: Load, rejects: IO[bytes]) -> None:
         """Store the rejects file of a load."""
@@ -51,6 +55,15 @@ class Archive:
         if destination in ("archive", "nowhere"):
             self.store.delete(staged(load))
             self.on_effect("delete")
+        if load.replays:
+            self._clear(load, destination)
+
+    def _clear(self, load: Load, destination: str) -> None:
+        """Take away what an earlier outcome left in the archive and this one has no use for."""
+        if destination == "nowhere":
+            self.store.delete(archived(load))
+        if not load.rows_rejected:
+            self.store.delete(ObjectVersion(archive_of(load), rejects_key(load), ""))
 
     def _copy(self, load: Load) -> None:
         metadata = {"customer": load.customer, "key": load.key, "version-id": load.version_id}
@@ -71,6 +84,11 @@ def destination_of(load: Load, customer: Customer) -> str:
 def staged(load: Load) -> ObjectVersion:
     """Return a load's object version in its staging bucket."""
     return ObjectVersion(load.bucket, load.key, load.version_id, load.size)
+
+
+def archived(load: Load) -> ObjectVersion:
+    """Return the copy of a load's object in the archive, which has no versions."""
+    return ObjectVersion(archive_of(load), object_key(load), "")
 
 
 def archive_of(load: Load) -> str:

@@ -30,6 +30,7 @@ from ingest_manager.fairness import FairQueue, Turn
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.outages import Outages
+from ingest_manager.replays import Replay
 from ingest_manager.settlements import (
     Assignment,
     Busy,
@@ -97,6 +98,7 @@ class Dispatcher:
         """Sort a delivery: to the workers, to the dead letters, or away with it."""
         try:
             events = parse_message(delivery.body)
+            replay = Replay.of(delivery.headers)
         except UnusableMessage as error:
             log.warning("a message is no event", action="dead_letter", queue=delivery.queue, error=str(error))
             self._settler.dead_letter(delivery, str(error), is_unusable=True)
@@ -106,12 +108,12 @@ class Dispatcher:
             delivery.ack()
         elif len(events) > 1:
             self._settler.split(delivery, events)
-        elif events[0].load_id in self._done:
+        elif events[0].load_id in self._done and replay is None:
             delivery.ack()
         else:
-            self._offer(delivery, events[0])
+            self._offer(delivery, events[0], replay)
 
-    def _offer(self, delivery: Delivery, event: ObjectEvent) -> None:
+    def _offer(self, delivery: Delivery, event: ObjectEvent, replay: Replay | None) -> None:
         customer = customer_of_bucket(event.bucket)
         if customer is None:
             reason = f"{event.bucket!r} is no staging bucket"
@@ -120,7 +122,7 @@ class Dispatcher:
             self._settler.split(delivery, [event])  # to the queue of its own bucket
         else:
             retry_of = delivery.headers.get(topology.RETRY_HEADER)
-            assignment = Assignment(customer, event, uuid.uuid4(), retry_of)
+            assignment = Assignment(customer, event, uuid.uuid4(), retry_of, replay)
             with self._changed:
                 self._queue.offer(customer, Job(delivery, assignment), size=event.size)
                 self._changed.notify()
@@ -176,7 +178,7 @@ class Dispatcher:
         match settlement:
             case Settled(load, is_new):
                 self._remember(load)
-                self._end(delivery, load, is_new=is_new)
+                self._end(job, load, is_new=is_new)
             case Unplaced(load, error, is_new):
                 log.warning(
                     "an object cannot be moved yet", action="place", load_id=str(load.load_id), error=error
@@ -203,8 +205,11 @@ class Dispatcher:
             case _:
                 assert_never(settlement)
 
-    def _end(self, delivery: Delivery, load: Load, *, is_new: bool) -> None:
+    def _end(self, job: Job, load: Load, *, is_new: bool) -> None:
+        delivery, replay = job.delivery, job.assignment.replay
         if not is_new:
+            if replay is not None:
+                _log_unchanged(load, replay)
             delivery.ack()
             return
         _log_outcome(load)
@@ -233,4 +238,16 @@ def _log_outcome(load: Load) -> None:
         rows_read=load.rows_read,
         rows_written=load.rows_written,
         rows_rejected=load.rows_rejected,
+        **({"replay_id": str(load.replay_id)} if load.replay_id else {}),
+    )
+
+
+def _log_unchanged(load: Load, replay: Replay) -> None:
+    log.info(
+        "a replay's message left a load as it is",
+        action="replay",
+        load_id=str(load.load_id),
+        replay_id=str(replay.id),
+        status=load.status.value,
+        replays=load.replays,
     )

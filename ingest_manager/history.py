@@ -56,6 +56,8 @@ class LoadView(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     placed_at: datetime | None
+    replays: int
+    replayed_at: datetime | None
 
     @classmethod
     def of(cls, load: Load) -> "LoadView":
@@ -70,10 +72,11 @@ def find_loads(ledger: Ledger, query: LoadQuery) -> list[Load]:
         found = ledger.find_all(ledger.ids_of_upload(query.customer, query.upload_id))
         matching = sorted(filter(query.matches, found), key=_newest_first)
         return matching[: query.limit]
-    return list(islice(_by_day(ledger, query), query.limit))
+    return list(islice(loads_by_day(ledger, query), query.limit))
 
 
-def _by_day(ledger: Ledger, query: LoadQuery) -> Iterator[Load]:
+def loads_by_day(ledger: Ledger, query: LoadQuery) -> Iterator[Load]:
+    """Yield the loads that match, newest object first, without a limit."""
     customers_of: dict[date, list[str]] = {}
     for customer, day in ledger.days():
         is_wanted = query.customer in (None, customer) and (query.since is None or day >= query.since.date())

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 
+from ingest_manager.claims import WRITE_AHEAD
 from ingest_manager.errors import GivenBack, IngestError, LeaseLost
-from ingest_manager.ledger import WRITE_AHEAD, Ledger
+from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
 
 

@@ -7,7 +7,7 @@ was lost is found again by its claim.
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,18 @@ from uuid import UUID
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from ingest_manager.cassandra_session import CasResult, CassandraSession
+from ingest_manager.claims import (
+    AppLabel,
+    Claimed,
+    claim_values,
+    finding_of,
+    first_claim,
+    new_load,
+    restored_values,
+)
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, inspect
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.settlements import Assignment
 
 _COLUMNS = tuple(field.name for field in fields(Load))
@@ -25,24 +34,6 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads WHERE load_id = ?"  #
 _MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
 _BODY_LIMIT = 1 << 20  # bytes of an unusable body that are kept; the dead letter has it whole
 _AT_ONCE = 128  # reads under way together
-WRITE_AHEAD = 64
-"""Chunks for which a claim raises `write_high` at once; small loads need no further write."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppLabel:
-    """Which app, in which version (its folder's and the readers'), makes a load's rows."""
-
-    name: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """What a delivery got: the load, and whether it may work on it."""
-
-    finding: Finding
-    load: Load
 
 
 class Ledger:
@@ -81,28 +72,19 @@ class Ledger:
         Raises:
             TransientError: several workers fought for the row and nobody won in time.
         """
-        event = assignment.event
-        first = replace(
-            self._first(event, assignment.customer),
-            status=LoadStatus.LOADING,
-            attempts=1,
-            app=app.name if app else None,
-            app_version=app.version if app else None,
-            **self._lease_values(assignment.claim),
-        )
+        lease = self._lease_values(assignment.claim)
+        first = replace(first_claim(assignment, app, self._clock()), **lease)
         existing = self._insert(first)
         if existing is None:
             return Claimed(Finding.CLAIMABLE, first)
-        finding = inspect(existing, now=self._clock(), claim=assignment.claim, retry_of=assignment.retry_of)
+        finding = finding_of(existing, assignment, app, self._clock())
         if finding is not Finding.CLAIMABLE:
             return Claimed(finding, existing)
-        is_held = existing.status is LoadStatus.LOADING and existing.claim == assignment.claim
-        values = self._lease_values(assignment.claim) | _write_times(existing, event, app)
-        return self._take_over(existing, values | {"attempts": existing.attempts + (not is_held)})
+        return self._take_over(existing, lease | claim_values(existing, assignment, app, self._clock()))
 
     def register(self, event: ObjectEvent, customer: str) -> bool:
         """Enter an object without a load as `queued`; tell whether it was new."""
-        load = self._first(event, customer)
+        load = new_load(event, customer)
         self.index(load)
         return self._insert(load) is None
 
@@ -145,6 +127,14 @@ class Ledger:
         values = {name: value for name, value in found.items() if value is not None}
         values["message"] = _cut(outcome.message)
         return self._change(load, ended_at=self._clock(), **values)
+
+    def restore(self, load: Load) -> Load:
+        """Give a load whose replay found no object its earlier outcome and accounts back.
+
+        Raises:
+            LeaseLost: another worker holds the load.
+        """
+        return self._change(load, **restored_values(load))
 
     def mark_placed(self, load: Load) -> Load:
         """Store that the object is where its outcome wants it."""
@@ -208,21 +198,6 @@ class Ledger:
         """Raise ServerDown unless the ledger answers."""
         self._session.execute("SELECT load_id FROM ingest.loads LIMIT 1")
 
-    def _first(self, event: ObjectEvent, customer: str) -> Load:
-        return Load(
-            load_id=event.load_id,
-            customer=customer,
-            bucket=event.bucket,
-            key=event.key,
-            version_id=event.version_id,
-            status=LoadStatus.QUEUED,
-            event_at=_milliseconds(event.written_at),
-            write_base=event.written_us,
-            write_high=event.written_us + WRITE_AHEAD,
-            size=event.size,
-            upload_id=event.upload_id,
-        )
-
     def _lease_values(self, claim: UUID) -> dict[str, Any]:
         now = self._clock()
         return {"claim": claim, "worker": self._worker, "started_at": now, "lease_until": now + self._lease}
@@ -260,33 +235,11 @@ class Ledger:
         return answer
 
 
-def _write_times(existing: Load, event: ObjectEvent, app: AppLabel | None) -> dict[str, Any]:
-    """Return the write times of a further claim.
-
-    The first claim fixes them for good, so a repeat writes the same cells with the same times. Another
-    version of the app may give other cells: it starts above everything that was written.
-    """
-    if app is None:
-        return {}
-    if existing.app_version is None:
-        base = event.written_us
-    elif existing.app_version == app.version:
-        return {}
-    else:
-        base = existing.write_high + 1
-    times = {"write_base": base, "write_high": max(existing.write_high, base + WRITE_AHEAD)}
-    return times | {"app": app.name, "app_version": app.version}
-
-
 def _load_of(row: Mapping[str, Any]) -> Load:
     values = {name: row[name] for name in _COLUMNS if row.get(name) is not None}
     values["status"] = LoadStatus(values["status"])
     times = {name: value.replace(tzinfo=UTC) for name, value in values.items() if isinstance(value, datetime)}
     return Load(**(values | times))
-
-
-def _milliseconds(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _as_date(value: Any) -> date:

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bucket_policies.customers import Customer
-from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.errors import ContractError, FileRejected
-from customer_ingestapps.registry import IngestApp, Registry
+from customer_ingestapps.registry import Registry
 from ingest_manager.accounts import Accounts
 from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
+from ingest_manager.claims import Claimed
+from ingest_manager.current_app import App, find_app, label_of
 from ingest_manager.errors import GivenBack, ObjectGone, PermanentError, TransientError
 from ingest_manager.lease import Lease
-from ingest_manager.ledger import AppLabel, Ledger
+from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.object_store import OpenObject
 from ingest_manager.rejects import RejectsFile
@@ -33,8 +34,6 @@ from ingest_manager.settlements import (
     Unplaced,
 )
 from ingest_manager.transfer import transfer
-
-App = IngestApp | FileRejected | ContractError  # an app, or why there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,11 @@ class Loading:
             TransientError: the ledger could not answer.
             ServerDown: a server cannot be reached; the same assignment may be handed out again.
         """
-        app = self._app_of(assignment)
+        app = find_app(self.registry, assignment.customer, assignment.event.key)
         assignment = replace(assignment, event=self.admission.vouched(assignment.event))
-        claimed = self.ledger.claim(assignment, _label(app))
+        claimed = self.ledger.claim(assignment, label_of(app))
         if claimed.finding is not Finding.CLAIMABLE:
-            return self._settle_found(claimed.finding, claimed.load, customer)
+            return self._settle_found(claimed, customer, is_replay=assignment.replay is not None)
         self.on_effect("claim")
         with Lease(self.ledger, claimed.load, self.renew_seconds, self.should_stop) as lease:
             try:
@@ -76,7 +75,10 @@ class Loading:
                     return Retry(lease.load, str(error))
                 outcome = Outcome(status=LoadStatus.FAILED, reason=error.reason, message=str(error))
             except PermanentError as error:
-                status = LoadStatus.GONE if isinstance(error, ObjectGone) else LoadStatus.REJECTED
+                is_gone = isinstance(error, ObjectGone)
+                if is_gone and lease.load.earlier is not None:  # a replay came too late
+                    return Settled(self.ledger.restore(lease.load), is_new=False)
+                status = LoadStatus.GONE if is_gone else LoadStatus.REJECTED
                 outcome = Outcome(status=status, reason=error.reason, message=str(error))
             load = self.ledger.finish(lease.load, outcome)
             self.on_effect("outcome")
@@ -117,21 +119,13 @@ class Loading:
         self.on_effect("placed")
         return Settled(placed, is_new)
 
-    def _settle_found(self, finding: Finding, load: Load, customer: Customer) -> Settlement:
-        if finding is Finding.UNPLACED:
-            return self._place(load, customer, is_new=False)
-        if finding is Finding.BUSY:
+    def _settle_found(self, claimed: Claimed, customer: Customer, *, is_replay: bool) -> Settlement:
+        if claimed.finding is Finding.UNPLACED:
+            settlement = self._place(claimed.load, customer, is_new=False)
+            is_to_repeat = is_replay and isinstance(settlement, Settled)
+            return Busy() if is_to_repeat else settlement  # a replay comes back to what is placed now
+        if claimed.finding is Finding.BUSY:
             return Busy()
-        return HandedOn() if finding is Finding.HANDED_ON else Settled(load, is_new=False)
-
-    def _app_of(self, assignment: Assignment) -> App:
-        try:
-            return self.registry.pick(assignment.customer, assignment.event.key)
-        except (FileRejected, ContractError) as error:
-            return error
-
-
-def _label(app: App) -> AppLabel | None:
-    if not isinstance(app, IngestApp):
-        return None
-    return AppLabel(app.name, f"{app.version}-r{READER_VERSION}")
+        if claimed.finding is Finding.HANDED_ON:
+            return HandedOn()
+        return Settled(claimed.load, is_new=False)

@@ -74,6 +74,11 @@ class Load:
     rows_rejected: int = 0
     rows_dropped: int = 0
     table_rows: int = 0
+    replays: int = 0
+    replay_id: UUID | None = None
+    replayed_at: datetime | None = None
+    first_placed_at: datetime | None = None  # from then on the archive has kept a replayed load's object
+    earlier: str | None = None  # the load before its last replay, as JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +113,9 @@ class Finding(Enum):
     """Nothing is left to do."""
 
 
-def inspect(load: Load, *, now: datetime, claim: UUID, retry_of: int | None) -> Finding:
+def inspect(
+    load: Load, *, now: datetime, claim: UUID, retry_of: int | None, is_replay_due: bool = False
+) -> Finding:
     """Decide what a delivery may do with a load that the ledger knows.
 
     Args:
@@ -116,9 +123,12 @@ def inspect(load: Load, *, now: datetime, claim: UUID, retry_of: int | None) -> 
         now: the present, aware.
         claim: the claim that this delivery asks for; it may hold it already.
         retry_of: the attempt whose retry this delivery is, where it is one.
+        is_replay_due: an outcome that is placed shall be left for another.
     """
+    if load.status.is_outcome and load.placed_at is None:
+        return Finding.UNPLACED
     if load.status.is_outcome:
-        return Finding.UNPLACED if load.placed_at is None else Finding.DONE
+        return Finding.CLAIMABLE if is_replay_due else Finding.DONE
     if load.status is LoadStatus.LOADING:
         is_expired = load.lease_until is None or load.lease_until <= now
         return Finding.CLAIMABLE if is_expired or load.claim == claim else Finding.BUSY

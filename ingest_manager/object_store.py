@@ -118,6 +118,14 @@ class ObjectStore:
         found = ObjectVersion(version.bucket, version.key, version.version_id, size, answer["LastModified"])
         return OpenObject(self, found, first, answer["Metadata"])
 
+    def has(self, version: ObjectVersion) -> bool:
+        """Tell whether a version is there."""
+        try:
+            self._head(version)
+        except ObjectGone:
+            return False
+        return True
+
     def read_range(self, version: ObjectVersion, offset: int) -> bytes:
         """Return the range that starts at an offset; a failed range is tried again alone."""
         for _ in range(_READ_TRIES - 1):
@@ -150,7 +158,7 @@ class ObjectStore:
     def delete(self, version: ObjectVersion) -> None:
         """Delete exactly this version; one that is not there is fine."""
         with suppress(ObjectGone), _translated(version):
-            self._client.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
+            self._client.delete_object(**_named(version))
 
     def put(self, bucket: str, key: str, body: IO[bytes]) -> None:
         """Store a file."""
@@ -198,19 +206,19 @@ class ObjectStore:
     def _get(self, version: ObjectVersion, offset: int) -> dict[str, Any]:
         wanted = f"bytes={offset}-{offset + self._range_bytes - 1}"
         with _translated(version):
-            answer: dict[str, Any] = dict(
-                self._client.get_object(
-                    Bucket=version.bucket, Key=version.key, VersionId=version.version_id, Range=wanted
-                )
-            )
+            answer: dict[str, Any] = dict(self._client.get_object(**_named(version), Range=wanted))
             answer["Body"] = answer["Body"].read()
             return answer
 
     def _head(self, version: ObjectVersion) -> dict[str, Any]:
         with _translated(version):
-            return dict(
-                self._client.head_object(Bucket=version.bucket, Key=version.key, VersionId=version.version_id)
-            )
+            return dict(self._client.head_object(**_named(version)))
+
+
+def _named(version: ObjectVersion) -> Any:
+    """Return a version as boto3 names it; objects of the archive have no versions."""
+    named = {"Bucket": version.bucket, "Key": version.key}
+    return named | ({"VersionId": version.version_id} if version.version_id else {})
 
 
 def connect(url: str, access_key: str, secret_key: str, *, range_bytes: int) -> ObjectStore:

@@ -45,4 +45,10 @@ CREATE TABLE IF NOT EXISTS ingest.unusable_messages (
 ) WITH comment = 'bodies that are no event, kept for people'
 """
 
-TABLES = (_LOADS, _LOADS_BY_DAY, _LOADS_BY_UPLOAD, _UPLOAD_KEYS, _UNUSABLE_MESSAGES)
+_REPLAYS = """
+ALTER TABLE ingest.loads ADD IF NOT EXISTS (
+    replays int, replay_id uuid, replayed_at timestamp, first_placed_at timestamp, earlier text
+)
+"""
+
+TABLES = (_LOADS, _REPLAYS, _LOADS_BY_DAY, _LOADS_BY_UPLOAD, _UPLOAD_KEYS, _UNUSABLE_MESSAGES)

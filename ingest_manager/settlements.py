@@ -6,6 +6,7 @@ from uuid import UUID
 from ingest_manager.errors import ServerName
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Load
+from ingest_manager.replays import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +15,14 @@ class Assignment:
 
     `claim` is the claim that the worker shall take: the same again when a server was away, so that the
     attempt is not counted twice; a new one after anything else. `retry_of` is the attempt whose retry
-    this is, where it is one.
+    this is, where it is one; `replay` the order to load again what has an outcome.
     """
 
     customer: str
     event: ObjectEvent
     claim: UUID
     retry_of: int | None = None
+    replay: Replay | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ EVENT_LOG = "event-log"
 DEAD_LETTERS = "dead-letters"
 BUCKET_HEADER = "minio-bucket"
 RETRY_HEADER = "ingest-retry"
+REPLAY_HEADER = "ingest-replay"
+AFTER_HEADER = "ingest-replay-after"
+FORCE_HEADER = "ingest-force"
 
 _DELIVERY_LIMIT = 1_000  # never -1: RabbitMQ 3.10 then drops a message at its first redelivery
 _LOG_AGE = "14D"

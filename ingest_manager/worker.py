@@ -76,9 +76,10 @@ def main(context: WorkerContext) -> None:
 
 
 def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirectory) -> Settlement:
-    structlog.contextvars.bind_contextvars(
-        load_id=str(assignment.event.load_id), customer=assignment.customer
-    )
+    facts = {"load_id": str(assignment.event.load_id), "customer": assignment.customer}
+    if assignment.replay is not None:
+        facts["replay_id"] = str(assignment.replay.id)
+    structlog.contextvars.bind_contextvars(**facts)
     try:
         customer = customers.current().get(assignment.customer)
         if customer is None:

@@ -113,6 +113,27 @@ def test_object_without_a_byte_has_no_block_and_keeps_its_metadata(subject: Subj
     assert opened.metadata["upload-id"] == "u1"
 
 
+def test_version_is_there_or_not(subject: Subject) -> None:
+    version = subject.put()
+    gone = ObjectVersion(subject.staging, "none.csv", version.version_id)
+    assert (subject.store.has(version), subject.store.has(gone)) == (True, False)
+    assert subject.store.has(ObjectVersion(subject.staging, version.key, str(uuid.uuid4()))) is False
+    assert subject.store.has(ObjectVersion(subject.archive, "objects/1", "")) is False
+    assert subject.store.has(ObjectVersion("no-such-bucket", "objects/1", "")) is False
+    subject.store.delete(version)
+    assert subject.store.has(version) is False
+
+
+@pytest.mark.parametrize("key", ["objects/1", "rejects/1.csv"])
+def test_object_of_a_bucket_without_versions_is_deleted(subject: Subject, key: str) -> None:
+    version = ObjectVersion(subject.archive, key, "")
+    subject.s3.put_object(Bucket=subject.archive, Key=key, Body=BODY)
+    assert subject.store.has(version) is True
+    for _ in range(2):
+        subject.store.delete(version)
+        assert subject.store.has(version) is False
+
+
 def test_version_is_read_although_a_newer_one_is_there(subject: Subject) -> None:
     older = subject.put(b"old")
     newer = subject.put(b"new")

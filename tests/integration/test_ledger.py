@@ -3,17 +3,20 @@
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ingest_manager import setup
+from ingest_manager import schema, setup
 from ingest_manager.cassandra_session import CasResult, CassandraSession, connect
+from ingest_manager.claims import AppLabel
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
-from ingest_manager.ledger import AppLabel, Ledger
+from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.replays import Replay
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment
 from servers.instance import Instance
@@ -339,6 +342,78 @@ def test_answers_that_are_lost_again_and_again_are_told(scene: Scene) -> None:
     ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [False] * 4))
     with pytest.raises(UnknownResult):
         ledger.finish(load, LOADED)
+
+
+def replay(scene: Scene, after: int = 0) -> Assignment:
+    return replace(scene.assignment(), replay=Replay(uuid.uuid4(), after))
+
+
+def test_replay_claims_an_outcome_and_keeps_it_aside(scene: Scene) -> None:
+    failed = Outcome(
+        status=LoadStatus.FAILED, reason="app_refused", message="no", rows_read=3, rows_written=3
+    )
+    before = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), failed))
+    order = replay(scene)
+    scene.now += LEASE
+    claimed = scene.other.claim(order, APP)
+    load = scene.stored()
+    assert (claimed.finding, claimed.load) == (Finding.CLAIMABLE, load)
+    assert (load.status, load.attempts, load.reason, load.message, load.rows_read) == (
+        "loading",
+        1,
+        None,
+        None,
+        0,
+    )
+    assert (load.placed_at, load.ended_at, load.first_placed_at) == (None, None, NOW)
+    assert order.replay is not None
+    assert (load.replays, load.replay_id, load.replayed_at) == (1, order.replay.id, scene.now)
+
+    restored = scene.other.restore(load)
+    assert scene.stored() == restored
+    kept = (
+        "status",
+        "attempts",
+        "reason",
+        "message",
+        "rows_read",
+        "rows_written",
+        "placed_at",
+        "ended_at",
+        "worker",
+    )
+    assert [getattr(restored, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert restored.replays == 1
+
+
+def test_only_one_of_many_orders_at_once_gets_the_load_and_none_afterwards(scene: Scene) -> None:
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    orders = [replay(scene) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda one: scene.other.claim(one, APP), orders))
+    [winner] = [claimed.load for claimed in claims if claimed.finding is Finding.CLAIMABLE]
+    scene.other.mark_placed(scene.other.finish(winner, LOADED))
+    assert {scene.ledger.claim(order, APP).finding for order in orders} == {Finding.DONE}
+    assert scene.ledger.claim(replay(scene, after=1), APP).finding is Finding.CLAIMABLE
+
+
+@pytest.mark.parametrize("was_applied", [True, False])
+def test_replays_claim_whose_answer_was_lost_is_counted_once(scene: Scene, was_applied: bool) -> None:
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [was_applied]))
+    assert ledger.claim(replay(scene), APP).finding is Finding.CLAIMABLE
+    assert (scene.stored().replays, scene.stored().attempts) == (1, 1)
+
+
+def test_ledger_of_before_there_were_replays_gets_their_columns_and_keeps_its_loads(
+    scene: Scene,
+) -> None:
+    before = scene.claim()
+    names = "replays, replay_id, replayed_at, first_placed_at, earlier"
+    scene.session.execute(f"ALTER TABLE ingest.loads DROP IF EXISTS ({names})")
+    for statement in (*schema.TABLES, *schema.TABLES):
+        scene.session.execute(statement)
+    assert scene.stored() == before
 
 
 def test_body_that_is_no_event_is_kept_once_a_day_and_not_without_limit(scene: Scene) -> None:

@@ -16,11 +16,20 @@ from bucket_policies.rules import Violation
 from bucket_policies.tokens import seal_grant
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp
+from ingest_manager.claims import (
+    AppLabel,
+    Claimed,
+    claim_values,
+    finding_of,
+    first_claim,
+    new_load,
+    restored_values,
+)
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
-from ingest_manager.ledger import WRITE_AHEAD, AppLabel, Claimed
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, inspect
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.object_store import ObjectVersion, OpenObject
+from ingest_manager.replays import Replay
 from ingest_manager.settlements import Assignment, Settlement
 
 WRITTEN_US = 1_769_860_800_000_000
@@ -100,35 +109,27 @@ class FakeLedger:
 
     def claim(self, assignment: Assignment, app: AppLabel | None) -> Claimed:
         self._fail("claim")
+        lease: dict[str, Any] = {
+            "claim": assignment.claim,
+            "worker": self.worker,
+            "lease_until": self.clock() + self.lease,
+        }
         existing = self.loads.get(assignment.event.load_id)
-        finding = Finding.CLAIMABLE
-        if existing is not None:
-            finding = inspect(
-                existing, now=self.clock(), claim=assignment.claim, retry_of=assignment.retry_of
-            )
+        if existing is None:
+            claimed = replace(first_claim(assignment, app, self.clock()), **lease)
+            return Claimed(Finding.CLAIMABLE, self._store("claim", claimed))
+        finding = finding_of(existing, assignment, app, self.clock())
         if finding is not Finding.CLAIMABLE:
-            assert existing is not None
             return Claimed(finding, existing)
-        found = existing or self._first(assignment.event, assignment.customer)
-        is_held = found.status is LoadStatus.LOADING and found.claim == assignment.claim
-        claimed = replace(
-            found,
-            status=LoadStatus.LOADING,
-            attempts=found.attempts + (not is_held),
-            claim=assignment.claim,
-            worker=self.worker,
-            lease_until=self.clock() + self.lease,
-            app=app.name if app else None,
-            app_version=app.version if app else None,
-        )
-        self._store("claim", claimed)
-        return Claimed(finding, claimed)
+        values = lease | claim_values(existing, assignment, app, self.clock())
+        claimed = replace(existing, status=LoadStatus.LOADING, **values)
+        return Claimed(finding, self._store("claim", claimed))
 
     def register(self, event: ObjectEvent, customer: str) -> bool:
         self._fail("register")
         if event.load_id in self.loads:
             return False
-        queued = self._first(event, customer)
+        queued = new_load(event, customer)
         self._store("register", queued)
         self._index(queued)
         return True
@@ -149,6 +150,9 @@ class FakeLedger:
         found = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
         values = {name: value for name, value in found.items() if value is not None}
         return self._change("finish", load, **values, ended_at=self.clock())
+
+    def restore(self, load: Load) -> Load:
+        return self._change("restore", load, **restored_values(load))
 
     def mark_placed(self, load: Load) -> Load:
         return self._change("mark_placed", load, placed_at=self.clock())
@@ -183,21 +187,6 @@ class FakeLedger:
 
     def ping(self) -> None:
         self._fail("ping")
-
-    def _first(self, event: ObjectEvent, customer: str) -> Load:
-        return Load(
-            load_id=event.load_id,
-            customer=customer,
-            bucket=event.bucket,
-            key=event.key,
-            version_id=event.version_id,
-            status=LoadStatus.QUEUED,
-            event_at=event.written_at,
-            write_base=event.written_us,
-            write_high=event.written_us + WRITE_AHEAD,
-            size=event.size,
-            upload_id=event.upload_id,
-        )
 
     def _index(self, load: Load) -> None:
         assert load.event_at is not None
@@ -244,6 +233,10 @@ class FakeStore:
         body = self._body(version)
         found = replace(version, size=len(body))
         return OpenObject(self, found, body[: self.range_bytes], self.metadata.get(version.key, {}))  # type: ignore[arg-type]  # a fake
+
+    def has(self, version: ObjectVersion) -> bool:
+        self._fail("has")
+        return (version.bucket, version.key, version.version_id) in self.objects
 
     def read_range(self, version: ObjectVersion, offset: int) -> bytes:
         self._fail("read_range")
@@ -418,6 +411,8 @@ class FakeWorker:
         return answer
 
 
-def assignment(of: ObjectEvent | None = None, retry_of: int | None = None) -> Assignment:
+def assignment(
+    of: ObjectEvent | None = None, retry_of: int | None = None, replay: Replay | None = None
+) -> Assignment:
     """Return an assignment with a claim of its own."""
-    return Assignment("acme", of or event(), uuid.uuid4(), retry_of)
+    return Assignment("acme", of or event(), uuid.uuid4(), retry_of, replay)

@@ -25,6 +25,12 @@ def waiting(platform: Platform, queue: str) -> int:
         return int(opened.queue_declare(queue, passive=True).method.message_count)
 
 
+def consumers(platform: Platform, queue: str) -> int:
+    """Return how many consumers a queue has."""
+    with channel(platform) as opened:
+        return int(opened.queue_declare(queue, passive=True).method.consumer_count)
+
+
 def messages(platform: Platform, queue: str) -> list[bytes]:
     """Take every message out of a queue and return the bodies."""
     bodies = []

@@ -1,6 +1,7 @@
 """What becomes of a delivery, by its body and by what a worker says of it."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from ingest_manager.errors import PermanentError, ServerDown, TransientError
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.outages import Outages
+from ingest_manager.replays import Replay
 from ingest_manager.settlements import (
     Busy,
     HandedOn,
@@ -250,3 +252,30 @@ def test_retry_is_handed_out_as_the_retry_of_its_attempt(scene: Scene) -> None:
     eventually(lambda: not scene.worker.answers, within=5)
     scene.end()
     assert [assignment.retry_of for assignment in scene.worker.assignments] == [3]
+
+
+def test_order_to_replay_reaches_a_worker_although_its_load_is_remembered_as_finished(scene: Scene) -> None:
+    order = Replay(uuid.UUID(int=7), after=0)
+    scene.worker.answers = [Settled(fakes.load()), Settled(fakes.load(replays=1))]
+    scene.deliver()
+    eventually(lambda: len(scene.worker.answers) == 1, within=5)
+    delivery = scene.deliver(**order.headers())
+    eventually(lambda: delivery.effects == ["ack"], within=5)
+    scene.end()
+    assert [assignment.replay for assignment in scene.worker.assignments] == [None, order]
+
+
+def test_order_that_is_none_of_ours_is_dead_lettered(scene: Scene) -> None:
+    scene.deliver(**{"ingest-replay": "yesterday"})
+    scene.end()
+    assert scene.published() == ["dead-letters"]
+
+
+def test_order_that_must_wait_keeps_its_headers(scene: Scene) -> None:
+    order = Replay(uuid.UUID(int=7), after=2, is_forced=True)
+    scene.worker.answers = [Busy()]
+    scene.deliver(**order.headers())
+    eventually(lambda: not scene.worker.answers, within=5)
+    scene.end()
+    [message] = scene.publisher.messages
+    assert (message.routing_key, Replay.of(message.headers)) == ("retry.1s", order)

@@ -46,6 +46,19 @@ def test_finding_follows_from_status_lease_and_claim(
     assert inspect(found, now=NOW, claim=MINE, retry_of=retry_of) is expected
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (load(LoadStatus.LOADED, placed_at=NOW), Finding.CLAIMABLE),
+        (load(LoadStatus.FAILED), Finding.UNPLACED),
+        (load(LoadStatus.LOADING, lease_until=NOW + SECOND), Finding.BUSY),
+        (load(LoadStatus.WAITING, retry_at=NOW + SECOND), Finding.HANDED_ON),
+    ],
+)
+def test_replay_that_is_due_may_claim_an_outcome_once_it_is_placed(found: Load, expected: Finding) -> None:
+    assert inspect(found, now=NOW, claim=MINE, retry_of=None, is_replay_due=True) is expected
+
+
 def test_six_statuses_are_outcomes() -> None:
     outcomes = [status.value for status in LoadStatus if status.is_outcome]
     assert outcomes == ["loaded", "partly_loaded", "rejected", "failed", "duplicate", "gone"]

@@ -72,7 +72,7 @@ def test_load_is_shown_with_its_accounts(service: Service) -> None:
         "size": None, "sha256": None, "app": None, "app_version": None, "attempts": 1,
         "rows_read": 3, "rows_written": 2, "rows_rejected": 1, "rows_dropped": 0, "table_rows": 0,
         "event_at": "2026-01-31T12:00:00Z", "started_at": None, "ended_at": None,
-        "placed_at": "2026-01-31T12:00:00Z",
+        "placed_at": "2026-01-31T12:00:00Z", "replays": 0, "replayed_at": None,
     }  # fmt: skip
 
 

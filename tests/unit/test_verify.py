@@ -161,3 +161,31 @@ def test_customer_without_buckets_is_a_difference(scene: Scene) -> None:
 def test_loads_of_other_customers_are_not_looked_at(scene: Scene) -> None:
     scene.enter(fakes.load(customer="zenith", rows_read=1))
     assert scene.messages() == []
+
+
+def test_replayed_object_of_a_customer_who_keeps_objects_may_be_in_the_archive(scene: Scene) -> None:
+    scene.enter(fakes.load(replays=1), archived=True)
+    assert scene.messages(after_load="keep") == []
+
+
+def test_replayed_object_that_is_nowhere_is_a_difference(scene: Scene) -> None:
+    scene.enter(fakes.load(replays=1))
+    expected = f"is loaded, but objects/{fakes.event().load_id} is not in the archive"
+    assert scene.messages(after_load="keep") == [expected]
+
+
+def test_archive_keeps_a_replayed_object_from_its_first_move_on(scene: Scene) -> None:
+    first = fakes.NOW - timedelta(days=3)
+    scene.enter(fakes.load(replays=1, first_placed_at=first))
+    report = scene.verify(replay_days=3)
+    assert (report.differences, report.counts["expired"]) == ([], 1)
+
+
+def test_load_in_replay_may_have_its_object_in_the_archive_and_a_first_load_may_not(scene: Scene) -> None:
+    scene.enter(fakes.load(LoadStatus.LOADING, "a.csv", replays=1, earlier="{}"), archived=True)
+    scene.enter(fakes.load(LoadStatus.LOADING, "b.csv"), archived=True)
+    report = scene.verify()
+    assert [(one.key, one.message) for one in report.differences] == [
+        ("b.csv", "is loading, but its object is not in staging")
+    ]
+    assert report.counts["in flight"] == 2

@@ -1,0 +1,51 @@
+"""What the commands of `ingest-manager` share: their options, and what these name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from bucket_policies.customers import Customer, CustomerDirectory
+from ingest_manager import cassandra_session
+from ingest_manager.ledger import Ledger
+from ingest_manager.settings import Settings
+from ingest_manager.worker import connect_ledger
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Objects since then: 90m, 24h, 7d, or an ISO time.")
+]
+OneCustomer = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Connect to the ledger for the length of the context."""
+    with cassandra_session.connect(settings) as session:
+        yield connect_ledger(settings, session)
+
+
+def customers_of(settings: Settings, only: str | None = None) -> list[Customer]:
+    """Return the customers that have a document, or the one that is named."""
+    customers = CustomerDirectory(settings.bucket_policies_dir / "customers").current()
+    if only is None:
+        return list(customers.values())
+    if only not in customers:
+        raise typer.BadParameter(f"{only!r} is no customer; the customers are {', '.join(customers)}")
+    return [customers[only]]
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """Return the time that an option names, aware."""
+    if text is None:
+        return None
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    try:
+        if text[-1:] in units and text[:-1].isdecimal():
+            return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{text!r} is neither like 90m, 24h or 7d nor an ISO time") from error

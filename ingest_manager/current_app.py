@@ -1,0 +1,23 @@
+"""Which app takes an object at present, or why none does, and how the ledger names it."""
+
+from customer_ingestapps.cells import READER_VERSION
+from customer_ingestapps.errors import ContractError, FileRejected
+from customer_ingestapps.registry import IngestApp, Registry
+from ingest_manager.claims import AppLabel
+
+App = IngestApp | FileRejected | ContractError  # an app, or why there is none
+
+
+def find_app(registry: Registry, customer: str, key: str) -> App:
+    """Return the app for a customer's object, or why there is none."""
+    try:
+        return registry.pick(customer, key)
+    except (FileRejected, ContractError) as error:
+        return error
+
+
+def label_of(app: App) -> AppLabel | None:
+    """Return an app's label; its version covers its folder and our readers."""
+    if not isinstance(app, IngestApp):
+        return None
+    return AppLabel(app.name, f"{app.version}-r{READER_VERSION}")

@@ -1,0 +1,91 @@
+"""Loads, reports and replays as text for people; what a customer named is shown as text and nothing else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich import filesize
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from ingest_manager.loads import Load
+from ingest_manager.replay import Plan
+from ingest_manager.verify import Report
+
+_FILE_WIDTH = 200  # columns, where no terminal says how many it has
+_SHOWN = 10  # loads of a replay
+
+
+def print_loads(loads: list[Load]) -> None:
+    """Print a line for each load."""
+    _print(_history_table(loads))
+
+
+def _history_table(loads: list[Load]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("time (UTC)", no_wrap=True)
+    table.add_column("object", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for heading in ("read", "written", "rejected"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for load in loads:
+        event_at = f"{load.event_at:%m-%d %H:%M:%S}" if load.event_at else ""
+        counts = (load.rows_read, load.rows_written, load.rows_rejected)
+        why = _one_line("; ".join(filter(None, _notes(load))))
+        table.add_row(event_at, _one_line(f"{load.customer}/{load.key}"), load.status, *map(str, counts), why)
+    return table
+
+
+def _notes(load: Load) -> Iterator[str | None]:
+    if load.replays:
+        yield "replayed" if load.replays == 1 else f"replayed {load.replays} times"
+    if load.attempts > 1:
+        yield f"{load.attempts} attempts"
+    yield load.message or load.reason
+
+
+def _one_line(text: str) -> Text:
+    """Show a customer's text as text: no control character, no markup."""
+    return Text(repr(text)[1:-1])
+
+
+def print_report(report: Report) -> None:
+    """Print every difference, and the counts."""
+    for difference in report.differences:
+        name = _one_line(difference.key or difference.load_id)
+        print(f"{difference.customer}: {name} {difference.message}")
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(report.counts.items())) or "no loads"
+    print(f"{counts}; {len(report.differences)} differences")
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what a replay is about to do, and what it leaves out."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("object", overflow="fold")
+    table.add_column("now", no_wrap=True)
+    for order in plan.orders[:_SHOWN]:
+        table.add_row(_one_line(f"{order.customer}/{order.event.key}"), order.status)
+    if plan.orders:
+        _print(table)
+    if len(plan.orders) > _SHOWN:
+        print(f"… and {len(plan.orders) - _SHOWN} more")
+    for reason, count in sorted(plan.left_out.items(), key=lambda item: item[0].name):
+        print(f"left out: {count} {reason.value}")
+    size = filesize.decimal(plan.size)
+    print(f"{len(plan.orders)} loads to replay, {size}, {plan.rows:,} rows when last read")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show how far a replay is, on a terminal; call what is yielded for each load."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("ordering", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _print(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)

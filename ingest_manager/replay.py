@@ -1,0 +1,179 @@
+"""The work of the `replay` command: choose loads, say what is left out and why, publish an order for each.
+
+Loads come from the ledger or from the event log; the orders go to the headers exchange, so that the log does
+not grow. Whether an order may be followed is decided again by the claim (`replays`, `claims`).
+"""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+from uuid import UUID
+
+from bucket_policies.customers import customer_of_bucket
+from customer_ingestapps.registry import Registry
+from ingest_manager import topology
+from ingest_manager.archive import Archive
+from ingest_manager.broker import Publisher
+from ingest_manager.claims import new_load
+from ingest_manager.current_app import find_app, label_of
+from ingest_manager.errors import ServerDown
+from ingest_manager.events import ObjectEvent, message_body
+from ingest_manager.history import LoadQuery, loads_by_day
+from ingest_manager.ledger import Ledger
+from ingest_manager.loads import Load
+from ingest_manager.reconcile import event_of
+from ingest_manager.replays import Hindrance, Replay, hindrance
+from ingest_manager.selection import Selection
+
+T = TypeVar("T")
+
+_AT_ONCE = 16  # objects that are looked for together
+_SLICE = 200  # loads that are looked up or checked in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A load that may be replayed; the ledger may not know what the event log does."""
+
+    load: Load
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A load that shall be replayed, and what is known of it."""
+
+    event: ObjectEvent
+    customer: str
+    status: str
+    rows: int  # when it was last read
+    after: int  # see `Replay`
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one replay will do, oldest object first."""
+
+    orders: list[Order] = field(default_factory=list)
+    left_out: Counter[Hindrance] = field(default_factory=Counter)
+    id: UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all objects, as far as they are known."""
+        return sum(order.event.size or 0 for order in self.orders)
+
+    @property
+    def rows(self) -> int:
+        """Return the rows of all objects, as far as they were read before."""
+        return sum(order.rows for order in self.orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayer:
+    """Plans replays for the customers that have a document, and gives the orders."""
+
+    ledger: Ledger
+    archive: Archive
+    registry: Registry
+    customers: Collection[str]
+    is_forced: bool = False
+
+    def plan(self, selection: Selection, events: Iterable[ObjectEvent] | None = None) -> Plan:
+        """Choose among the loads of some events or, where none are given, of the whole ledger."""
+        found = self._of_ledger(selection) if events is None else self._of_events(events, selection)
+        plan = Plan()
+        for candidates in _slices(one for one in found if selection.wants(one.load)):
+            self._decide(candidates, selection, plan)
+        plan.orders.sort(key=lambda order: order.event.written_us)
+        return plan
+
+    def publish(
+        self,
+        plan: Plan,
+        publisher: Publisher,
+        *,
+        rate: float | None = None,
+        on_published: Callable[[], None] = lambda: None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Publish the orders of a plan, at most `rate` of them a second.
+
+        Raises:
+            ServerDown: the broker took only a part of them.
+        """
+        started = time.monotonic()
+        for number, order in enumerate(plan.orders):
+            if rate is not None:
+                pause(max(0.0, started + number / rate - time.monotonic()))
+            replay = Replay(plan.id, order.after, self.is_forced)
+            headers = {topology.BUCKET_HEADER: order.event.bucket, **replay.headers()}
+            try:
+                publisher.publish(topology.EVENTS_BY_BUCKET, "", message_body(order.event), headers)
+            except ServerDown as error:
+                so_far = f"{number} of {len(plan.orders)} loads were ordered, replay the rest later"
+                raise ServerDown(f"{error}; {so_far}", server=error.server) from error
+            on_published()
+
+    def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
+        query = LoadQuery(customer=selection.customer, since=selection.since)
+        return (Candidate(load) for load in loads_by_day(self.ledger, query))
+
+    def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:
+        """Yield each event's load once, however many copies the log has."""
+        unique: dict[UUID, ObjectEvent] = {}
+        for event in events:
+            customer = customer_of_bucket(event.bucket)
+            if customer is not None and selection.customer in (None, customer):
+                unique.setdefault(event.load_id, event)
+        for load_ids in _slices(iter(unique)):
+            known = {load.load_id: load for load in self.ledger.find_all(load_ids)}
+            for load_id in load_ids:
+                event = unique[load_id]
+                new = new_load(event, customer_of_bucket(event.bucket) or "")
+                yield Candidate(known.get(load_id, new), is_known=load_id in known)
+
+    def _decide(self, candidates: list[Candidate], selection: Selection, plan: Plan) -> None:
+        reasons = [self._hindrance(candidate, selection) for candidate in candidates]
+        possible = [one for one, reason in zip(candidates, reasons, strict=True) if reason is None]
+        plan.left_out.update(filter(None, reasons))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            present = list(pool.map(self.archive.has, (candidate.load for candidate in possible)))
+        for candidate, is_present in zip(possible, present, strict=True):
+            if is_present:
+                plan.orders.append(_order(candidate))
+            else:
+                plan.left_out[Hindrance.NO_OBJECT] += 1
+
+    def _hindrance(self, candidate: Candidate, selection: Selection) -> Hindrance | None:
+        load = candidate.load
+        if load.customer not in self.customers:
+            return Hindrance.NO_CUSTOMER
+        if not candidate.is_known:
+            return None
+        if not load.status.is_outcome:  # one that got stuck can be named
+            return None if load.status in selection.statuses else Hindrance.ON_ITS_WAY
+        app = label_of(find_app(self.registry, load.customer, load.key))
+        return hindrance(load, app.version if app else None, is_forced=self.is_forced)
+
+
+def _order(candidate: Candidate) -> Order:
+    load = candidate.load
+    is_undecided = candidate.is_known and not load.status.is_outcome  # then there is no outcome to replace
+    return Order(
+        event=event_of(load),
+        customer=load.customer,
+        status=load.status.value if candidate.is_known else "unknown",
+        rows=load.rows_read,
+        after=load.replays - is_undecided,
+    )
+
+
+def _slices(items: Iterator[T]) -> Iterator[list[T]]:
+    while some := list(islice(items, _SLICE)):
+        yield some
