@@ -74,10 +74,11 @@ def secrets(
 @app.command()
 def roles(
     host: Annotated[str, typer.Option(help="Where Cassandra is.")],
+    port: Annotated[int, typer.Option(help="Its port.")] = containers.CQL_PORT,
     folder: Annotated[Path, typer.Option(help="Where the secret files are.")] = containers.MOUNTED,
 ) -> None:
     """Make the roles of a Cassandra in a container, once it answers."""
-    containers.make_roles(host, folder)
+    containers.make_roles(host, folder, port=port)
 
 
 def overview(instance: Instance) -> Table:

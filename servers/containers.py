@@ -69,7 +69,7 @@ def files(passwords: Passwords) -> dict[str, str]:
     }
 
 
-def make_roles(host: str, folder: Path, *, port: int = CQL_PORT) -> None:
+def make_roles(host: str, folder: Path, *, port: int) -> None:
     """Make Cassandra's roles with the passwords of the secret files, waiting until it can be used.
 
     Raises:
