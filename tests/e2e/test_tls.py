@@ -91,7 +91,7 @@ def test_a_push_is_loaded_over_tls_from_end_to_end(secured: Secured, tmp_path: P
     (folder / "a.csv").write_bytes(csv_of([(1, "a", "x"), (2, "b", "y")]))
 
     with platform.manager():
-        knowing = {"SSL_CERT_FILE": str(secured.certificates.ca)}
+        knowing = {"FETCHDATA_CA": str(secured.certificates.ca)}
         done = push(customer, folder, secured.at.auth_url, "--wait", "--json", environment=knowing)
         platform.settled(customer, 1)
     platform.verify(customer)

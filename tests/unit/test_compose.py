@@ -210,7 +210,12 @@ def test_the_roles_get_the_passwords_that_the_services_log_in_with(services: dic
     }
 
 
-@pytest.mark.parametrize("name", sorted(OURS))
+NOT_YET = pytest.mark.xfail(strict=True, reason="until `bucket-policies watch` is there; then remove this")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=NOT_YET if name == "bucket-policies" else ()) for name in sorted(OURS)]
+)
 def test_commands_exist(services: dict[str, Service], name: str) -> None:
     program, *arguments = services[name]["command"]
     if program == "python":
