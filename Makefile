@@ -1,6 +1,6 @@
 # One file for every command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test check bench fetchdata.pyz
+.PHONY: help setup demo up down status secrets test check bench fetchdata.pyz
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
@@ -29,6 +29,9 @@ down: setup ## Stop them; the data stays in .local
 
 status: setup ## Show what runs and where
 	@$(PYTHON) -m servers status
+
+secrets: setup ## Write the passwords and configuration for compose.yaml into ./secrets, once
+	$(PYTHON) -m servers secrets
 
 test: setup ## Run every test, on real servers of their own
 	$(PYTHON) -m servers install

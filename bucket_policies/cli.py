@@ -138,6 +138,8 @@ def auth_service(
     service = create_app(settings, store=open_object_store(settings), session=session, demo=demo)
     config = uvicorn.Config(
         service,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -148,7 +150,9 @@ def auth_service(
         signal.signal(ending, lambda *_: sys.exit(0))
     with _listening(settings.listen) as listener, closing(session):
         host, port = listener.getsockname()[:2]
-        structlog.get_logger(__name__).info("listening", host=host, port=port, demo=demo)
+        structlog.get_logger(__name__).info(
+            "listening", host=host, port=port, tls=bool(settings.tls_key), demo=demo
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -1,4 +1,4 @@
-"""What the commands need to know: from the environment, else from `.local/env` of a checkout.
+"""What the commands need to know: from the environment, else `.local/env` of a checkout, else secret files.
 
 One frozen object per process, built in `cli` and handed down. Each command reads only what it needs, so the
 auth service never sees MinIO's administrator.
@@ -7,16 +7,18 @@ auth service never sees MinIO's administrator.
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from bucket_policies.certificates import CaFile, check_pair
 from bucket_policies.errors import SettingsError
+from bucket_policies.secret_files import SecretFileSettings
 
 PREFIX = "BUCKET_POLICIES_"
 LONGEST_CREDENTIALS_SECONDS = 12 * 3600
 
 
-class DocumentSettings(BaseSettings):
+class DocumentSettings(SecretFileSettings):
     """Where the admin's documents are."""
 
     model_config = SettingsConfigDict(
@@ -41,6 +43,9 @@ class StoreSettings(DocumentSettings):
 
     s3_url: str
     s3_region: str = "us-east-1"
+    s3_ca: CaFile | None = None
+    """The authority that signed MinIO's certificate, where the machine does not know it."""
+
     granter_access_key: str
     granter_secret_key: SecretStr
 
@@ -67,6 +72,10 @@ class AuthSettings(StoreSettings):
     token_key: Annotated[SecretStr, Field(min_length=16)]
     status_url: str
     listen: str = Field(default="127.0.0.1:8080", pattern=r"^.+:\d{1,5}$")
+    tls_certificate: Path | None = None
+    """With its chain; served together with `tls_key`, else plain HTTP is spoken."""
+
+    tls_key: Path | None = Field(default=None, validate_default=True)
     trusted_proxies: str = ""
     """Addresses, comma-separated, whose X-Forwarded-For is believed."""
 
@@ -83,6 +92,12 @@ class AuthSettings(StoreSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(host.strip() for host in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _check_pair(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        check_pair(info.data.get("tls_certificate"), key)
+        return key
 
 
 S = TypeVar("S", bound=DocumentSettings)

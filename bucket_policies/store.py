@@ -23,7 +23,7 @@ from minio.minioadmin import MinioAdmin
 from pydantic import SecretStr
 
 from bucket_policies.errors import StoreError, UnreachableError
-from bucket_policies.settings import AuthSettings, MirrorSettings
+from bucket_policies.settings import AuthSettings, MirrorSettings, StoreSettings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -163,11 +163,11 @@ class Administration:
 
 def open_object_store(settings: AuthSettings) -> ObjectStore:
     """Open MinIO for the auth service; nothing is asked of it yet."""
-    login = settings.s3_region, settings.granter_access_key, settings.granter_secret_key
+    login = settings.granter_access_key, settings.granter_secret_key
     return ObjectStore(
-        _client(settings.s3_url, *login),
-        _client(settings.s3_public_url, *login),
-        boto3.client("sts", config=Config(**_PATIENCE), **_address(settings.s3_url, *login)),
+        _client(settings, settings.s3_url, *login),
+        _client(settings, settings.s3_public_url, *login),
+        boto3.client("sts", config=Config(**_PATIENCE), **_address(settings, settings.s3_url, *login)),
     )
 
 
@@ -183,16 +183,17 @@ def open_administration(settings: MirrorSettings) -> Administration:
         http_client=urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
             retries=urllib3.Retry(_ATTEMPTS - 1, status_forcelist=[502, 503, 504]),
+            ca_certs=str(settings.s3_ca) if settings.s3_ca else None,
         ),
     )
 
     def open_as(access_key: str, secret_key: SecretStr) -> "S3Client":
-        return _client(settings.s3_url, settings.s3_region, access_key, secret_key)
+        return _client(settings, settings.s3_url, access_key, secret_key)
 
     return Administration(open_as(settings.admin_access_key, settings.admin_secret_key), admin, open_as)
 
 
-def _client(url: str, region: str, access_key: str, secret_key: SecretStr) -> "S3Client":
+def _client(settings: StoreSettings, url: str, access_key: str, secret_key: SecretStr) -> "S3Client":
     return boto3.client(
         "s3",
         config=Config(
@@ -201,14 +202,15 @@ def _client(url: str, region: str, access_key: str, secret_key: SecretStr) -> "S
             request_checksum_calculation="when_required",  # no other checksum beside the signed one
             **_PATIENCE,
         ),
-        **_address(url, region, access_key, secret_key),
+        **_address(settings, url, access_key, secret_key),
     )
 
 
-def _address(url: str, region: str, access_key: str, secret_key: SecretStr) -> dict[str, Any]:
+def _address(settings: StoreSettings, url: str, access_key: str, secret_key: SecretStr) -> dict[str, Any]:
     return {
         "endpoint_url": url,
-        "region_name": region,
+        "verify": str(settings.s3_ca) if settings.s3_ca else None,
+        "region_name": settings.s3_region,
         "aws_access_key_id": access_key,
         "aws_secret_access_key": secret_key.get_secret_value(),
     }

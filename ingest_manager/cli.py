@@ -14,6 +14,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
+from bucket_policies.errors import SettingsError
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
@@ -84,7 +85,15 @@ def serve_status() -> None:
             connect_ledger(settings, session), connect_store(settings), token_key
         )
         service = status_service.create_app(sources)
-        uvicorn.run(service, host=host, port=int(port), log_level="warning", access_log=False)
+        uvicorn.run(
+            service,
+            host=host,
+            port=int(port),
+            ssl_certfile=settings.status_tls_certificate,
+            ssl_keyfile=settings.status_tls_key,
+            log_level="warning",
+            access_log=False,
+        )
 
 
 @cli.command()
@@ -168,7 +177,10 @@ def main() -> None:
     except ValidationError as error:
         first = error.errors()[0]
         name = "INGEST_MANAGER_" + str(first["loc"][0]).upper() if first["loc"] else "settings"
-        _fail(f"{name}: {first['msg']}; set it in the environment or run where .local/env is", 2)
+        where = "; set it in the environment, in a secret file, or run where .local/env is"
+        _fail(f"{name}: {first['msg']}{where if first['type'] == 'missing' else ''}", 2)
+    except SettingsError as error:
+        _fail(str(error), 2)
     except ServerDown as error:
         _fail(str(error), 4)
     except (IngestError, ContractError) as error:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    SSLError,
 )
 
 from ingest_manager.errors import ObjectGone, ServerDown, TransientError
@@ -221,7 +223,9 @@ def _named(version: ObjectVersion) -> Any:
     return named | ({"VersionId": version.version_id} if version.version_id else {})
 
 
-def connect(url: str, access_key: str, secret_key: str, *, range_bytes: int) -> ObjectStore:
+def connect(
+    url: str, access_key: str, secret_key: str, *, range_bytes: int, ca: Path | None = None
+) -> ObjectStore:
     """Return the store at an address; nothing is sent yet."""
     config = Config(
         signature_version="s3v4",
@@ -233,6 +237,7 @@ def connect(url: str, access_key: str, secret_key: str, *, range_bytes: int) -> 
     client = boto3.client(
         "s3",
         endpoint_url=url,
+        verify=str(ca) if ca else None,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
         region_name="us-east-1",
@@ -260,6 +265,9 @@ def _translated(version: ObjectVersion, *, gone: frozenset[str] = _GONE) -> Iter
         if code in gone:
             raise ObjectGone(f"{where!r} is not in the store ({code})") from error
         raise TransientError(f"the store answered {code} for {where!r}", reason=code) from error
+    except SSLError as error:
+        reason = f"no TLS with the store, see INGEST_MANAGER_S3_CA: {' '.join(str(error).split())}"
+        raise ServerDown(reason, server="minio") from error
     except (EndpointConnectionError, ConnectTimeoutError) as error:
         raise ServerDown("the store cannot be reached", server="minio") from error
     except (HTTPClientError, BotoCoreError, OSError) as error:

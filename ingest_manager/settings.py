@@ -1,4 +1,4 @@
-"""What the manager is told from outside: `INGEST_MANAGER_…` variables, else `.local/env`, else defaults.
+"""What the manager is told from outside: `INGEST_MANAGER_…` variables, else `.local/env`, else secret files.
 
 Built once per process, by `cli`, and passed down; nothing else reads the environment.
 """
@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from bucket_policies.certificates import CaFile, check_pair
+from bucket_policies.secret_files import SecretFileSettings
 
 _PACKAGES = Path(__file__).resolve().parent.parent
 
@@ -16,7 +19,7 @@ Consistency = Literal["ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCA
 SerialConsistency = Literal["SERIAL", "LOCAL_SERIAL"]
 
 
-class Settings(BaseSettings):
+class Settings(SecretFileSettings):
     """Settings of every `ingest-manager` process; secrets never show in their repr."""
 
     model_config = SettingsConfigDict(
@@ -28,6 +31,9 @@ class Settings(BaseSettings):
     )
 
     s3_url: str = Field(description="Address of the object store, as the manager reaches it.")
+    s3_ca: CaFile | None = Field(
+        None, description="The authority behind its certificate, where the machine does not know it."
+    )
     s3_access_key: str = Field(description="The manager's own user of the object store.")
     s3_secret_key: SecretStr = Field(description="Its secret key.")
     amqp_url: SecretStr = Field(description="Address of the broker, with user and password.")
@@ -52,6 +58,11 @@ class Settings(BaseSettings):
 
     token_key: SecretStr = Field(description="Key of status tokens and grants, shared with the auth service.")
     status_listen: str = Field("127.0.0.1:8081", description="host:port of the status service.")
+
+    status_tls_certificate: Path | None = Field(
+        None, description="Certificate of the status service, with its chain; else plain HTTP is spoken."
+    )
+    status_tls_key: Path | None = Field(None, validate_default=True, description="Its key.")
 
     workers: int = Field(4, ge=1, description="Worker processes.")
     prefetch: int = Field(8, ge=1, description="Unacknowledged deliveries per customer's queue.")
@@ -88,3 +99,9 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(host.strip() for host in value.split(",") if host.strip())
         return value
+
+    @field_validator("status_tls_key")
+    @classmethod
+    def _check_pair(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        check_pair(info.data.get("status_tls_certificate"), key)
+        return key

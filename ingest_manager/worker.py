@@ -132,6 +132,7 @@ def connect_store(settings: Settings) -> object_store.ObjectStore:
         settings.s3_access_key,
         settings.s3_secret_key.get_secret_value(),
         range_bytes=settings.range_bytes,
+        ca=settings.s3_ca,
     )
 
 

@@ -1,4 +1,4 @@
-"""The command `python -m servers install | up | down | status`."""
+"""The command `python -m servers install | up | down | status`, and `secrets | roles` for compose.yaml."""
 
 import logging
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from servers import containers
 from servers.cache import exclusive
 from servers.capacity import HEAP_MIB
 from servers.errors import ServersError
@@ -59,6 +60,25 @@ def status(folder: Folder = LOCAL) -> None:
     instance = Instance(folder)
     console.print(overview(instance))
     raise typer.Exit(0 if len(instance.pids()) == len(instance.daemons) else 1)
+
+
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Argument(help="Where compose.yaml looks.")] = containers.FOLDER,
+) -> None:
+    """Write the secrets and configuration that compose.yaml mounts; passwords that are there stay."""
+    containers.write_files(folder)
+    console.print(f"written: {folder}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def roles(
+    host: Annotated[str, typer.Option(help="Where Cassandra is.")],
+    port: Annotated[int, typer.Option(help="Its port.")] = containers.CQL_PORT,
+    folder: Annotated[Path, typer.Option(help="Where the secret files are.")] = containers.MOUNTED,
+) -> None:
+    """Make the roles of a Cassandra in a container, once it answers."""
+    containers.make_roles(host, folder, port=port)
 
 
 def overview(instance: Instance) -> Table:

@@ -1,25 +1,16 @@
-"""Cassandra on the machine's Java, with its logins and roles in place once it is ready.
+"""Cassandra on the machine's Java, with its logins and roles in place once it is ready."""
 
-Keyspaces and tables inside are made by `ingest-manager setup` under its own role.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from cassandra import AuthenticationFailed, DriverException
-from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import RoundRobinPolicy
+from cassandra.cluster import Session
 from typing_extensions import override
 
-from servers import programs
+from servers import cassandra_roles, programs
 from servers.allotment import LOOPBACK, Passwords, Ports, is_port_free
 from servers.capacity import CASSANDRA_BESIDE_HEAP_MIB
-from servers.server import TEMPLATES, Server
-
-ADMIN = "cassandra"  # Cassandra's own superuser; its published password is replaced at the first start
-PUBLISHED_PASSWORD = "cassandra"
+from servers.server import TEMPLATES, Server, filled
 
 
 class Cassandra(Server):
@@ -32,6 +23,13 @@ class Cassandra(Server):
         super().__init__(folder, ports, passwords)
         self.heap_mib = heap_mib
         self.memory_mib = heap_mib + CASSANDRA_BESIDE_HEAP_MIB
+        self._roles = cassandra_roles.Roles(
+            LOOPBACK,
+            ports.cql,
+            admin=passwords.cassandra_admin,
+            ingest_manager=passwords.cassandra_manager,
+            granter=passwords.cassandra_granter,
+        )
 
     @property
     @override
@@ -45,80 +43,45 @@ class Cassandra(Server):
 
     @override
     def launch(self) -> None:
-        settings = self.render(
-            "cassandra.yaml",
-            address=LOOPBACK,
-            cql_port=self.allotted.cql,
-            storage_port=self.allotted.cassandra_storage,
-            data=self.data,
-        )
+        text = configuration(LOOPBACK, self.allotted.cql, self.allotted.cassandra_storage, self.data)
         jars = programs.cassandra_jars()
-        command = [
+        command = java_command(
             programs.java() or "java",
-            f"-Xms{self.heap_mib}M",
-            f"-Xmx{self.heap_mib}M",
-            f"@{TEMPLATES / 'jvm17.options'}",
-            f"-javaagent:{next(jars.glob('jamm-*.jar'))}",
-            f"-Dcassandra.config={settings.as_uri()}",
-            f"-Dcassandra.storagedir={self.data}",
-            f"-Dlogback.configurationFile={TEMPLATES / 'logback.xml'}",
-            *("-cp", f"{jars}/*", "org.apache.cassandra.service.CassandraDaemon"),
-        ]
+            jars,
+            agent=next(jars.glob("jamm-*.jar")).name,
+            settings=self.write("cassandra.yaml", text),
+            templates=TEMPLATES,
+            data=self.data,
+            heap_mib=self.heap_mib,
+        )
         self.process.start(command, self.environment())
 
     @override
     def is_ready(self) -> bool:
-        if is_port_free(self.allotted.cql):
-            return False
-        try:
-            with self.login(ADMIN, self.passwords.cassandra_admin) as session:
-                self._create_roles(session)
-        except AuthenticationFailed:
-            self._replace_published_password()
-            return False
-        except (DriverException, NoHostAvailable):  # a server that comes up slowly times out at first
-            return False
-        return True
+        return not is_port_free(self.allotted.cql) and self._roles.are_made()
 
-    @contextmanager
-    def login(self, user: str, password: str) -> Iterator[Session]:
-        """Open a session under a role.
+    def login(self, user: str, password: str) -> AbstractContextManager[Session]:
+        """Open a session under a role, as `cassandra_roles.login` does."""
+        return cassandra_roles.login(LOOPBACK, self.allotted.cql, user, password)
 
-        Raises:
-            AuthenticationFailed: the role or its password is refused.
-            NoHostAvailable: the server does not answer.
-        """
-        cluster = Cluster(
-            [LOOPBACK],
-            port=self.allotted.cql,
-            auth_provider=PlainTextAuthProvider(user, password),
-            execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(RoundRobinPolicy())},
-            protocol_version=5,
-        )
-        try:
-            yield cluster.connect()
-        except NoHostAvailable as error:
-            causes = error.errors.values() if isinstance(error.errors, dict) else ()  # or a list of hosts
-            refusals = [cause for cause in causes if isinstance(cause, AuthenticationFailed)]
-            raise (refusals or [error])[0] from error
-        finally:
-            cluster.shutdown()
 
-    def _replace_published_password(self) -> None:
-        with (
-            suppress(DriverException, NoHostAvailable),
-            self.login(ADMIN, PUBLISHED_PASSWORD) as session,
-        ):
-            session.execute(f"ALTER ROLE {ADMIN} WITH PASSWORD = %s", [self.passwords.cassandra_admin])
+def configuration(address: str, cql_port: int, storage_port: int, data: Path) -> str:
+    """Fill cassandra.yaml in."""
+    return filled("cassandra.yaml", address=address, cql_port=cql_port, storage_port=storage_port, data=data)
 
-    def _create_roles(self, session: Session) -> None:
-        for role, password in (
-            ("ingest_manager", self.passwords.cassandra_manager),
-            ("granter", self.passwords.cassandra_granter),
-        ):
-            session.execute(
-                f"CREATE ROLE IF NOT EXISTS {role} WITH LOGIN = true AND PASSWORD = %s", [password]
-            )
-        # Whoever creates a keyspace or table gets every right on it, so the manager needs no more than this.
-        session.execute("GRANT CREATE ON ALL KEYSPACES TO ingest_manager")
-        session.execute("GRANT SELECT ON system_views.settings TO ingest_manager")
+
+def java_command(
+    java: str | Path, jars: Path, *, agent: str, settings: Path, templates: Path, data: Path, heap_mib: int
+) -> Sequence[str]:
+    """Return the command that starts a node, on this machine or in a container."""
+    return [
+        str(java),
+        f"-Xms{heap_mib}M",
+        f"-Xmx{heap_mib}M",
+        f"@{templates / 'jvm17.options'}",
+        f"-javaagent:{jars / agent}",
+        f"-Dcassandra.config={settings.as_uri()}",
+        f"-Dcassandra.storagedir={data}",
+        f"-Dlogback.configurationFile={templates / 'logback.xml'}",
+        *("-cp", f"{jars}/*", "org.apache.cassandra.service.CassandraDaemon"),
+    ]

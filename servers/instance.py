@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from servers.addresses import Addresses
 from servers.allotment import Passwords, Ports, require_free, write_private
 from servers.capacity import DATA_MIB, HEAP_MIB, available_memory_mib, require_disk, require_memory
 from servers.cassandra_server import Cassandra
+from servers.certificates import Certificates
 from servers.daemon import Daemon
-from servers.environment import environment_of
+from servers.environment import administration_of, secrets_of, settings_of
 from servers.installation import require_installed
 from servers.minio_server import Minio
 from servers.rabbitmq_server import Rabbitmq
@@ -28,8 +30,9 @@ class Instance:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the data is nobody else's business
         self.ports = Ports.of(self.folder)
         self.passwords = Passwords.of(self.folder)
+        self.certificates = Certificates.of(self.folder)
         own = (self.folder, self.ports, self.passwords)
-        self.minio = Minio(*own)
+        self.minio = Minio(*own, self.certificates)
         self.rabbitmq = Rabbitmq(*own)
         self.cassandra = Cassandra(*own, heap_mib=heap_mib)
         self.servers: Sequence[Server] = (self.cassandra, self.rabbitmq, self.minio)
@@ -76,7 +79,9 @@ class Instance:
 
     def environment(self) -> dict[str, str]:
         """Return every address and password, under the names that the packages' settings have."""
-        return environment_of(self.ports, self.passwords)
+        at = Addresses.on_loopback(self.ports, scheme="https" if self.certificates else "http")
+        open_settings = settings_of(at, self.certificates)
+        return open_settings | secrets_of(at, self.passwords) | administration_of(self.ports, self.passwords)
 
     def write_environment(self) -> None:
         """Write the environment to the folder's file `env`, which commands run in the checkout read."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,16 @@ def stat_of(pid: int) -> Stat | None:
     except OSError:
         return None
     state, *fields = stat[stat.rindex(")") + 2 :].split()
-    return None if state in "ZX" else Stat(group=int(fields[1]), start_time=int(fields[18]))
+    if state in "ZX" and not _has_threads(pid):
+        return None
+    return Stat(group=int(fields[1]), start_time=int(fields[18]))
+
+
+def _has_threads(pid: int) -> bool:
+    # The first thread of a killed process can end before the others, which hold its ports until they do.
+    with suppress(OSError):
+        return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir()) > 1
+    return False
 
 
 def runs_in_group(group: int) -> bool:

@@ -16,7 +16,7 @@ from servers import programs
 from servers.allotment import LOOPBACK, Passwords, Ports, is_port_free
 from servers.capacity import RABBITMQ_MIB
 from servers.process import Process
-from servers.server import TEMPLATES, Server
+from servers.server import TEMPLATES, Server, filled
 
 
 class Rabbitmq(Server):
@@ -88,19 +88,30 @@ class Rabbitmq(Server):
         )
 
     def _configuration(self) -> Path:
-        definitions = self.render(
-            "rabbitmq-definitions.json",
-            admin_hash=password_hash(self.passwords.amqp_admin),
-            minio_hash=password_hash(self.passwords.amqp_minio),
-            manager_hash=password_hash(self.passwords.amqp_manager),
-        )
-        return self.render(
-            "rabbitmq.conf",
-            address=LOOPBACK,
-            amqp_port=self.allotted.amqp,
-            management_port=self.allotted.amqp_management,
-            definitions=definitions,
-        )
+        users = self.write("rabbitmq-definitions.json", definitions(self.passwords))
+        at = {"amqp_port": self.allotted.amqp, "management_port": self.allotted.amqp_management}
+        return self.write("rabbitmq.conf", configuration(LOOPBACK, definitions=users, **at))
+
+
+def configuration(address: str, *, amqp_port: int, management_port: int, definitions: Path) -> str:
+    """Fill rabbitmq.conf in."""
+    return filled(
+        "rabbitmq.conf",
+        address=address,
+        amqp_port=amqp_port,
+        management_port=management_port,
+        definitions=definitions,
+    )
+
+
+def definitions(passwords: Passwords) -> str:
+    """Fill rabbitmq-definitions.json in: users, their rights, policies."""
+    return filled(
+        "rabbitmq-definitions.json",
+        admin_hash=password_hash(passwords.amqp_admin),
+        minio_hash=password_hash(passwords.amqp_minio),
+        manager_hash=password_hash(passwords.amqp_manager),
+    )
 
 
 def password_hash(password: str) -> str:

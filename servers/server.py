@@ -28,13 +28,18 @@ class Server(Daemon):
         self.data = folder / self.program
         self._config = folder / "config"
 
-    def render(self, template: str, **values: object) -> Path:
-        """Fill a configuration template and return where the result is."""
-        target = self._config / template
-        write_private(target, string.Template((TEMPLATES / template).read_text()).substitute(values))
+    def write(self, name: str, text: str) -> Path:
+        """Write a configuration file and return where it is."""
+        target = self._config / name
+        write_private(target, text)
         return target
 
     def environment(self, **values: object) -> dict[str, str]:
         """Build the process's environment: the machine's paths and nothing else of the caller's."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         return kept | {"HOME": str(self.data)} | {name: str(value) for name, value in values.items()}
+
+
+def filled(template: str, **values: object) -> str:
+    """Fill a configuration template in; both ways to run the servers do."""
+    return string.Template((TEMPLATES / template).read_text()).substitute(values)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from typing_extensions import override
 
+from servers.certificates import trust
 from servers.daemon import Daemon
 from servers.errors import ServersError
 from servers.process import Process
@@ -82,7 +83,8 @@ class WebService(Service):
     @override
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self._url}/healthz", timeout=5).is_success
+            verify = trust(self._environment.get("FETCHDATA_CA"))
+            return httpx.get(f"{self._url}/healthz", timeout=5, verify=verify).is_success
         except httpx.TransportError:
             return False
 

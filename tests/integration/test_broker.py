@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from support.testbed import eventually
@@ -364,3 +365,18 @@ def test_broker_under_alarm_holds_nobody_and_loses_nothing_confirmed(
     while not set(bodies) >= set(expected):
         bodies.append(consuming.next().body)
     assert list(dict.fromkeys(bodies)) == expected
+
+
+def test_queues_that_are_looked_through_again_and_again_have_a_high_delivery_limit(
+    url: str, servers: Instance
+) -> None:
+    """RabbitMQ 4 drops or dead-letters a message at its twentieth return where nothing else is said."""
+    environment = servers.environment()
+    login = environment["RABBITMQ_ADMIN_USER"], environment["RABBITMQ_ADMIN_PASSWORD"]
+
+    def policy(name: str) -> object:
+        answer = httpx.get(f"{environment['RABBITMQ_MANAGEMENT_URL']}/api/queues/%2F/{name}", auth=login)
+        return answer.json().get("effective_policy_definition")
+
+    for name in (topology.UNROUTED_QUEUE, topology.DEAD_LETTERS):
+        assert eventually(lambda name=name: policy(name), within=30) == {"delivery-limit": 1000}

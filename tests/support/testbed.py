@@ -148,7 +148,14 @@ class Platform:
 
     def command(self, *arguments: str, code: int = 0) -> str:
         """Run one of our commands to its end; return its standard output."""
-        done = subprocess.run(
+        done = self.run(*arguments)
+        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of our commands to its end, however it ends."""
+        return subprocess.run(
             [BIN / arguments[0], *arguments[1:]],
             env=self.environment,
             cwd=self.folder,
@@ -157,9 +164,6 @@ class Platform:
             check=False,
             timeout=120,
         )
-        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr
-        return done.stdout
 
     def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start a long-running command; its log goes to the test's folder."""

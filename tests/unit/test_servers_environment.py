@@ -1,7 +1,11 @@
 """The environment file's content."""
 
+from pathlib import Path
+
+from servers.addresses import Addresses
 from servers.allotment import Passwords, Ports
-from servers.environment import environment_of
+from servers.certificates import Certificates
+from servers.environment import secrets_of, settings_of
 
 PORTS = Ports(
     s3=1,
@@ -27,10 +31,11 @@ PASSWORDS = Passwords(
     cassandra_granter="cql-granter",
     token_key="token",
 )
+LOCAL = Addresses.on_loopback(PORTS)
 
 
 def test_each_package_finds_its_servers_and_its_own_login() -> None:
-    environment = environment_of(PORTS, PASSWORDS)
+    environment = settings_of(LOCAL) | secrets_of(LOCAL, PASSWORDS)
 
     assert environment["BUCKET_POLICIES_S3_URL"] == "http://127.0.0.1:1"
     assert environment["BUCKET_POLICIES_ADMIN_SECRET_KEY"] == "root"
@@ -44,8 +49,25 @@ def test_each_package_finds_its_servers_and_its_own_login() -> None:
 
 
 def test_both_services_share_the_manager_login_and_the_token_key() -> None:
-    environment = environment_of(PORTS, PASSWORDS)
+    environment = settings_of(LOCAL) | secrets_of(LOCAL, PASSWORDS)
 
     assert environment["BUCKET_POLICIES_MANAGER_SECRET_KEY"] == environment["INGEST_MANAGER_S3_SECRET_KEY"]
     assert environment["BUCKET_POLICIES_TOKEN_KEY"] == environment["INGEST_MANAGER_TOKEN_KEY"]
     assert environment["BUCKET_POLICIES_STATUS_URL"].endswith(environment["INGEST_MANAGER_STATUS_LISTEN"])
+
+
+def test_with_certificates_every_address_of_customers_is_https_and_everybody_knows_the_authority() -> None:
+    environment = settings_of(Addresses.on_loopback(PORTS, scheme="https"), Certificates(Path("/certs")))
+
+    addresses = {name: value for name, value in environment.items() if value.startswith("http")}
+    assert {value.partition("://")[0] for value in addresses.values()} == {"https"}
+    assert len(addresses) == 5
+    assert {name: value for name, value in environment.items() if value.startswith("/certs")} == {
+        "BUCKET_POLICIES_S3_CA": "/certs/ca.crt",
+        "BUCKET_POLICIES_TLS_CERTIFICATE": "/certs/public.crt",
+        "BUCKET_POLICIES_TLS_KEY": "/certs/private.key",
+        "INGEST_MANAGER_S3_CA": "/certs/ca.crt",
+        "INGEST_MANAGER_STATUS_TLS_CERTIFICATE": "/certs/public.crt",
+        "INGEST_MANAGER_STATUS_TLS_KEY": "/certs/private.key",
+        "FETCHDATA_CA": "/certs/ca.crt",
+    }
