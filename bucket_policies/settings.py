@@ -22,10 +22,16 @@ class DocumentSettings(SecretFileSettings):
     """Where the admin's documents are."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".local/env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=PREFIX,
+        env_file=".local/env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
     folder: Path = Field(default=Path(__file__).parent, validation_alias="BUCKET_POLICIES_DIR")
+    """Folder of the documents: `customers/` and `users.json`."""
 
     @property
     def customers_folder(self) -> Path:
@@ -42,21 +48,35 @@ class StoreSettings(DocumentSettings):
     """How to reach MinIO."""
 
     s3_url: str
+    """MinIO's address as the services see it."""
+
     s3_region: str = "us-east-1"
+    """MinIO's region, part of every signature."""
+
     s3_ca: CaFile | None = None
     """The authority that signed MinIO's certificate, where the machine does not know it."""
 
     granter_access_key: str
+    """The auth service's user of MinIO."""
+
     granter_secret_key: SecretStr
+    """Its secret key."""
 
 
 class MirrorSettings(StoreSettings):
     """What `plan` and `apply` need: MinIO's administrator, and the service users to be made."""
 
     admin_access_key: str
+    """MinIO's administrator."""
+
     admin_secret_key: SecretStr
+    """Its secret key."""
+
     manager_access_key: str
+    """The ingest manager's user of MinIO."""
+
     manager_secret_key: SecretStr
+    """Its secret key."""
 
 
 class AuthSettings(StoreSettings):
@@ -66,20 +86,38 @@ class AuthSettings(StoreSettings):
     """MinIO's address as customers see it; the host is part of a signature."""
 
     cassandra_hosts: Annotated[tuple[str, ...], NoDecode]
+    """Contact points of Cassandra, separated by commas."""
+
     cassandra_port: int = 9042
+    """Port of Cassandra's native protocol."""
+
     cassandra_user: str
+    """The auth service's role; it may read and change grants and allowances."""
+
     cassandra_password: SecretStr
+    """Its password."""
+
     token_key: Annotated[SecretStr, Field(min_length=16)]
+    """Key of status tokens and grants, shared with the ingest manager."""
+
     status_url: str
+    """The status service's address as customers see it."""
+
     listen: str = Field(default="127.0.0.1:8080", pattern=r"^.+:\d{1,5}$")
+    """host:port of the auth service."""
+
     tls_certificate: Path | None = None
-    """With its chain; served together with `tls_key`, else plain HTTP is spoken."""
+    """The auth service's certificate with its chain; goes with the key, else plain HTTP is spoken."""
 
     tls_key: Path | None = Field(default=None, validate_default=True)
+    """The certificate's private key."""
+
     trusted_proxies: str = ""
     """Addresses, comma-separated, whose X-Forwarded-For is believed."""
 
     url_lifetime_seconds: int = Field(default=3600, ge=60, le=7 * 24 * 3600)  # S3 signs for a week at most
+    """How long a granted upload may take to begin."""
+
     credentials_lifetime_seconds: int = Field(default=3600, ge=900, le=LONGEST_CREDENTIALS_SECONDS)
     """How long temporary credentials for S3 tools hold, and so the allowance that comes with them."""
 

@@ -75,7 +75,7 @@ def print_plan(plan: Plan) -> None:
     for reason, count in sorted(plan.left_out.items(), key=lambda item: item[0].name):
         print(f"left out: {count} {reason.value}")
     size = filesize.decimal(plan.size)
-    print(f"{len(plan.orders)} loads to replay, {size}, {plan.rows:,} rows when last read")
+    print(f"loads to replay: {len(plan.orders)}; {size}, {plan.rows:,} rows when last read")
 
 
 @contextmanager

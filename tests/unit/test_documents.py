@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -18,6 +20,13 @@ def test_every_block_of_a_page_is_of_a_kind_that_is_checked(page: Path) -> None:
     for block in blocks(page):
         assert block.language in CHECKS, block.place
         CHECKS[block.language](block.text)
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    written = subprocess.run(
+        [sys.executable, CHECKOUT / "docs" / "settings.py"], capture_output=True, text=True, check=True
+    )
+    assert (CHECKOUT / "docs" / "settings.md").read_text() == written.stdout
 
 
 def page_of(folder: Path, block: str) -> Path:
