@@ -10,7 +10,7 @@ from rich.console import Console
 from servers.capacity import require_disk, require_memory
 from servers.errors import ServersError
 from servers.installation import plan
-from servers.parts import Part
+from servers.parts import Part, missing_lanes
 from servers.programs import parse_version
 from servers.rabbitmq_server import password_hash
 
@@ -40,6 +40,17 @@ def test_the_plan_names_every_part_and_the_longest_lane(tmp_path: Path) -> None:
     text = output.getvalue()
     assert all(word in text for word in ("Go", "MinIO", "Cassandra", "somewhere", "1,500"))
     assert "about 7 min" in text
+
+
+def test_what_only_tests_need_is_installed_only_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def names(*, with_tools: bool) -> set[str]:
+        return {part.name for lane in missing_lanes(with_tools=with_tools) for part in lane}
+
+    assert names(with_tools=True) - names(with_tools=False) == {"mc"}
 
 
 @pytest.mark.parametrize(

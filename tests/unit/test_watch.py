@@ -120,15 +120,17 @@ def test_running_watch_takes_up_a_new_document_and_ends_when_told(tmp_path):
 
 
 def test_document_of_which_the_file_system_tells_nothing_is_found_all_the_same(tmp_path):
-    folder = tmp_path / "customers"
-    folder.mkdir()
+    folder, old, new = (tmp_path / name for name in ("customers", "old", "new"))
+    old.mkdir()
+    new.mkdir()
+    write(new, "acme")
+    folder.symlink_to(old)
 
-    def replace_folder(over):  # the one that is watched is another one now
-        folder.rename(tmp_path / "old")
-        folder.mkdir()
-        write(folder, "acme")
+    def replace_link(over):  # nothing happens in the folder that is watched
+        (tmp_path / "link").symlink_to(new)
+        (tmp_path / "link").rename(folder)
 
-    assert watched(folder, replace_folder, look_seconds=0.05) == [[], ["acme"]]
+    assert watched(folder, replace_link, look_seconds=0.05) == [[], ["acme"]]
 
 
 def test_folder_that_is_not_there_yet_is_waited_for(tmp_path):
