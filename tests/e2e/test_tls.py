@@ -103,7 +103,7 @@ def test_a_push_is_loaded_over_tls_from_end_to_end(secured: Secured, tmp_path: P
     for refused in (unknowing, in_clear):
         assert refused.returncode == 4
         assert refused.stderr.count("\n") == 1
-    assert "CERTIFICATE_VERIFY_FAILED" in unknowing.stderr
+    assert "is not trusted: give its CA with --ca or in FETCHDATA_CA" in unknowing.stderr
 
 
 def test_a_service_with_a_wrong_authority_says_so_in_one_line(secured: Secured) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +78,20 @@ def test_a_ctrl_c_on_our_terminal_does_not_reach_the_process(process: Process) -
 
 def test_a_pid_that_nobody_has_runs_not() -> None:
     assert stat_of(2**22 + 1) is None
+
+
+def test_one_whose_first_thread_has_ended_runs_as_long_as_another_does(process: Process) -> None:
+    """A killed server can look like this for a moment, and still holds its ports."""
+    code = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=[60]).start(); "
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    process.start([sys.executable, "-c", code], os.environ)
+    pid = process.pid
+    while not Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z"):
+        os.sched_yield()
+
+    assert process.pid == pid
+    process.kill()
+
+    assert process.pid is None
