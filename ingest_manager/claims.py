@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Finding, Load, LoadStatus, inspect
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment
 
 WRITE_AHEAD = 64

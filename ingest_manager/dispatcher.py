@@ -30,7 +30,7 @@ from ingest_manager.fairness import FairQueue, Turn
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.outages import Outages
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import (
     Assignment,
     Busy,

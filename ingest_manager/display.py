@@ -66,16 +66,16 @@ def print_plan(plan: Plan) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("object", overflow="fold")
     table.add_column("now", no_wrap=True)
-    for order in plan.orders[:_SHOWN]:
-        table.add_row(_one_line(f"{order.customer}/{order.event.key}"), order.status)
-    if plan.orders:
+    for planned in plan.loads[:_SHOWN]:
+        table.add_row(_one_line(f"{planned.customer}/{planned.event.key}"), planned.status)
+    if plan.loads:
         _print(table)
-    if len(plan.orders) > _SHOWN:
-        print(f"… and {len(plan.orders) - _SHOWN} more")
+    if len(plan.loads) > _SHOWN:
+        print(f"… and {len(plan.loads) - _SHOWN} more")
     for reason, count in sorted(plan.left_out.items(), key=lambda item: item[0].name):
         print(f"left out: {count} {reason.value}")
     size = filesize.decimal(plan.size)
-    print(f"loads to replay: {len(plan.orders)}; {size}, {plan.rows:,} rows when last read")
+    print(f"loads to replay: {len(plan.loads)}; {size}, {plan.rows:,} rows when last read")
 
 
 @contextmanager

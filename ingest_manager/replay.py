@@ -1,7 +1,7 @@
 """The work of the `replay` command: choose loads, say what is left out and why, publish an order for each.
 
 Loads come from the ledger or from the event log; the orders go to the headers exchange, so that the log does
-not grow. Whether an order may be followed is decided again by the claim (`replays`, `claims`).
+not grow. Whether an order may be followed is decided again by the claim (`replay_order`, `claims`).
 """
 
 import time
@@ -27,7 +27,7 @@ from ingest_manager.history import LoadQuery, loads_by_day
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
 from ingest_manager.reconcile import event_of
-from ingest_manager.replays import Hindrance, Replay, hindrance
+from ingest_manager.replay_order import Hindrance, Replay, hindrance
 from ingest_manager.selection import Selection
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PlannedLoad:
     """A load that shall be replayed, and what is known of it."""
 
     event: ObjectEvent
@@ -59,19 +59,19 @@ class Order:
 class Plan:
     """What one replay will do, oldest object first."""
 
-    orders: list[Order] = field(default_factory=list)
+    loads: list[PlannedLoad] = field(default_factory=list)
     left_out: Counter[Hindrance] = field(default_factory=Counter)
     id: UUID = field(default_factory=uuid.uuid4)
 
     @property
     def size(self) -> int:
         """Return the bytes of all objects, as far as they are known."""
-        return sum(order.event.size or 0 for order in self.orders)
+        return sum(planned.event.size or 0 for planned in self.loads)
 
     @property
     def rows(self) -> int:
         """Return the rows of all objects, as far as they were read before."""
-        return sum(order.rows for order in self.orders)
+        return sum(planned.rows for planned in self.loads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Replayer:
         plan = Plan()
         for candidates in _slices(one for one in found if selection.wants(one.load)):
             self._decide(candidates, selection, plan)
-        plan.orders.sort(key=lambda order: order.event.written_us)
+        plan.loads.sort(key=lambda planned: planned.event.written_us)
         return plan
 
     def publish(
@@ -108,15 +108,15 @@ class Replayer:
             ServerDown: the broker took only a part of them.
         """
         started = time.monotonic()
-        for number, order in enumerate(plan.orders):
+        for number, planned in enumerate(plan.loads):
             if rate is not None:
                 pause(max(0.0, started + number / rate - time.monotonic()))
-            replay = Replay(plan.id, order.after, self.is_forced)
-            headers = {topology.BUCKET_HEADER: order.event.bucket, **replay.headers()}
+            replay = Replay(plan.id, planned.after, self.is_forced)
+            headers = {topology.BUCKET_HEADER: planned.event.bucket, **replay.headers()}
             try:
-                publisher.publish(topology.EVENTS_BY_BUCKET, "", message_body(order.event), headers)
+                publisher.publish(topology.EVENTS_BY_BUCKET, "", message_body(planned.event), headers)
             except ServerDown as error:
-                so_far = f"{number} of {len(plan.orders)} loads were ordered, replay the rest later"
+                so_far = f"{number} of {len(plan.loads)} loads were ordered, replay the rest later"
                 raise ServerDown(f"{error}; {so_far}", server=error.server) from error
             on_published()
 
@@ -146,7 +146,7 @@ class Replayer:
             present = list(pool.map(self.archive.has, (candidate.load for candidate in possible)))
         for candidate, is_present in zip(possible, present, strict=True):
             if is_present:
-                plan.orders.append(_order(candidate))
+                plan.loads.append(_planned(candidate))
             else:
                 plan.left_out[Hindrance.NO_OBJECT] += 1
 
@@ -162,10 +162,10 @@ class Replayer:
         return hindrance(load, app.version if app else None, is_forced=self.is_forced)
 
 
-def _order(candidate: Candidate) -> Order:
+def _planned(candidate: Candidate) -> PlannedLoad:
     load = candidate.load
     is_undecided = candidate.is_known and not load.status.is_outcome  # then there is no outcome to replace
-    return Order(
+    return PlannedLoad(
         event=event_of(load),
         customer=load.customer,
         status=load.status.value if candidate.is_known else "unknown",

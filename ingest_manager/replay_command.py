@@ -117,7 +117,7 @@ def _events(settings: Settings, selection: Selection) -> Iterator[ObjectEvent]:
 def _carry_out(replayer: Replayer, plan: Plan, settings: Settings, manner: _Manner) -> None:
     if not manner.as_json:
         display.print_plan(plan)
-    is_wanted = bool(plan.orders) and not manner.dry_run
+    is_wanted = bool(plan.loads) and not manner.dry_run
     is_agreed = is_wanted and (manner.yes or typer.confirm("Replay them?", err=True))
     if is_agreed:
         _publish(replayer, plan, settings, manner.rate)
@@ -130,7 +130,7 @@ def _carry_out(replayer: Replayer, plan: Plan, settings: Settings, manner: _Mann
 def _publish(replayer: Replayer, plan: Plan, settings: Settings, rate: float | None) -> None:
     publisher = Publisher(settings.amqp_url.get_secret_value())
     try:
-        with display.progress(len(plan.orders)) as advance:
+        with display.progress(len(plan.loads)) as advance:
             replayer.publish(plan, publisher, rate=rate, on_published=advance)
     finally:
         publisher.close()
@@ -140,17 +140,17 @@ def _summary(plan: Plan, *, is_ordered: bool) -> dict[str, object]:
     return {
         "replay_id": str(plan.id),
         "ordered": is_ordered,
-        "count": len(plan.orders),
+        "count": len(plan.loads),
         "bytes": plan.size,
         "rows": plan.rows,
         "left_out": {reason.name.lower(): count for reason, count in plan.left_out.items()},
         "loads": [
             {
-                "load_id": str(order.event.load_id),
-                "customer": order.customer,
-                "key": order.event.key,
-                "status": order.status,
+                "load_id": str(planned.event.load_id),
+                "customer": planned.customer,
+                "key": planned.event.key,
+                "status": planned.status,
             }
-            for order in plan.orders
+            for planned in plan.loads
         ],
     }

@@ -6,7 +6,7 @@ from uuid import UUID
 from ingest_manager.errors import ServerName
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Load
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 
 
 @dataclass(frozen=True, slots=True)

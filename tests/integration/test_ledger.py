@@ -16,7 +16,7 @@ from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment
 from servers.instance import Instance

@@ -29,7 +29,7 @@ from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.object_store import ObjectVersion, OpenObject
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment, Settlement
 
 WRITTEN_US = 1_769_860_800_000_000

@@ -15,7 +15,7 @@ from ingest_manager.errors import PermanentError, ServerDown, TransientError
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.outages import Outages
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import (
     Busy,
     HandedOn,

@@ -32,7 +32,7 @@ from ingest_manager.archive import Archive
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
 from ingest_manager.loading import Loading
 from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.replays import Replay
+from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import (
     Assignment,
     Busy,

@@ -15,7 +15,7 @@ from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body, parse_message
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.replay import Plan, Replayer
-from ingest_manager.replays import Hindrance, Replay
+from ingest_manager.replay_order import Hindrance, Replay
 from ingest_manager.selection import Selection
 
 APP = IngestApp("acme", "people", "abc", Path(), fakes.people_contract())
@@ -57,7 +57,7 @@ def scene() -> Scene:
 
 
 def keys(plan: Plan) -> list[str]:
-    return [order.event.key for order in plan.orders]
+    return [order.event.key for order in plan.loads]
 
 
 def test_loads_of_the_ledger_are_ordered_oldest_first(scene: Scene) -> None:
@@ -77,7 +77,7 @@ def test_what_cannot_or_need_not_be_replayed_is_counted_by_reason(scene: Scene) 
     scene.enter(fakes.load(LoadStatus.WAITING, "e.csv"))
     scene.enter(fakes.load(key="f.csv", customer="zenith"))
     plan = scene.plan()
-    assert plan.orders == []
+    assert plan.loads == []
     assert plan.left_out == {
         Hindrance.DUPLICATE: 1, Hindrance.GONE: 1, Hindrance.OTHER_VERSION: 1, Hindrance.NO_OBJECT: 1,
         Hindrance.ON_ITS_WAY: 1, Hindrance.NO_CUSTOMER: 1,
@@ -100,7 +100,7 @@ def test_load_that_got_stuck_is_ordered_where_its_status_is_named_and_never_over
     scene: Scene,
 ) -> None:
     stuck = scene.enter(fakes.load(LoadStatus.LOADING, replays=2, app_version=SAME))
-    [order] = scene.plan(statuses=frozenset({LoadStatus.LOADING})).orders
+    [order] = scene.plan(statuses=frozenset({LoadStatus.LOADING})).loads
     ended = fakes.load(replays=stuck.replays, app_version=SAME)
     assert Replay(scene.plan().id, order.after).is_due(ended, SAME) is False
 
@@ -109,7 +109,7 @@ def test_copies_of_an_event_are_one_load_and_versions_of_a_key_are_two(scene: Sc
     for version in ("v1", "v2"):
         scene.enter(fakes.load(LoadStatus.FAILED, version=version))
     events = [fakes.event(version=version) for version in ("v1", "v2", "v1", "v2", "v1")]
-    assert [order.event.version_id for order in scene.plan(events).orders] == ["v1", "v2"]
+    assert [order.event.version_id for order in scene.plan(events).loads] == ["v1", "v2"]
 
 
 def test_filters_ask_the_ledger_for_the_events_of_the_log(scene: Scene) -> None:
@@ -123,7 +123,7 @@ def test_event_that_the_ledger_does_not_know_is_ordered_if_there_is_an_object(sc
     scene.store.put_version(b"", "lost.csv")
     events = [fakes.event("lost.csv"), fakes.event("nowhere.csv"), fakes.event(bucket="other")]
     plan = scene.plan(events)
-    assert [(order.event.key, order.status, order.after) for order in plan.orders] == [
+    assert [(order.event.key, order.status, order.after) for order in plan.loads] == [
         ("lost.csv", "unknown", 0)
     ]
     assert plan.left_out == {Hindrance.NO_OBJECT: 1}
@@ -133,7 +133,7 @@ def test_many_loads_are_looked_up_and_chosen_completely(scene: Scene) -> None:
     events = [fakes.event(f"{number}.csv") for number in range(450)]
     for number in range(450):
         scene.enter(fakes.load(key=f"{number}.csv", app_version=SAME))
-    assert len(scene.plan(events * 2).orders) == 450
+    assert len(scene.plan(events * 2).loads) == 450
 
 
 def test_order_goes_to_the_headers_exchange_with_what_the_ledger_knows(scene: Scene) -> None:
@@ -147,7 +147,7 @@ def test_order_goes_to_the_headers_exchange_with_what_the_ledger_knows(scene: Sc
     )
     assert parse_message(message.body) == [replace(fakes.event(upload_id="u1", size=20), seal=None)]
     assert parse_message(message.body)[0].load_id == load.load_id
-    assert message.body == message_body(plan.orders[0].event)
+    assert message.body == message_body(plan.loads[0].event)
 
 
 def test_forced_order_says_so(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from support import fakes
 
 from ingest_manager.errors import UnusableMessage
 from ingest_manager.loads import LoadStatus
-from ingest_manager.replays import Hindrance, Replay, hindrance
+from ingest_manager.replay_order import Hindrance, Replay, hindrance
 
 ID = uuid.UUID(int=7)
 SAME, OTHER = "abc-r1", "def-r1"
