@@ -54,7 +54,7 @@ class Cassandra(Server):
             data=self.data,
             heap_mib=self.heap_mib,
         )
-        self.process.start(command, self.environment())
+        self.process.start(command, self.environment(), folder=self.data)
 
     @override
     def is_ready(self) -> bool:

@@ -44,13 +44,12 @@ class Minio(Server):
         amqp = f"{LOOPBACK}:{self.allotted.amqp}"
         settings = self.write("minio.env", configuration(self.passwords, amqp, self.data / "events"))
         drive = self.data / "drive"
-        drive.mkdir(parents=True, exist_ok=True)
         listen = ["--address", f"{LOOPBACK}:{self.allotted.s3}"]
         listen += ["--console-address", f"{LOOPBACK}:{self.allotted.s3_console}"]
         if self._certificates:
             listen += ["--certs-dir", str(self._certificates.folder)]
         environment = self.environment(MINIO_CONFIG_ENV_FILE=settings)
-        self.process.start([programs.minio(), "server", drive, *listen], environment)
+        self.process.start([programs.minio(), "server", drive, *listen], environment, folder=self.data)
 
     @override
     def is_ready(self) -> bool:

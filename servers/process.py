@@ -69,15 +69,24 @@ class Process:
             self._child.wait()  # it has ended: this only tells the kernel that we know
         return None
 
-    def start(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
-        """Start in a session of its own, so that a Ctrl-C on the terminal does not reach it."""
-        for path in (self.log, self._record):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    def start(
+        self, command: Sequence[str | Path], environment: Mapping[str, str], *, folder: Path | None = None
+    ) -> None:
+        """Start in a session of its own, so that a Ctrl-C on the terminal does not reach it.
+
+        Args:
+            command: the program and its arguments.
+            environment: all that it has.
+            folder: where it works, and may leave a crash dump; by default here.
+        """
+        for made in (self.log.parent, self._record.parent, folder or self.log.parent):
+            made.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             log_start = log.tell()
             self._child = subprocess.Popen(
                 command,
                 env=dict(environment),
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -50,7 +50,7 @@ class Rabbitmq(Server):
         environment = self._environment()
         if self._epmd.pid is None:
             self._epmd.start(["epmd", "-port", str(self.allotted.epmd), "-address", LOOPBACK], environment)
-        self.process.start([programs.RABBITMQ], environment)
+        self.process.start([programs.RABBITMQ], environment, folder=self.data)
 
     @override
     def is_ready(self) -> bool:
