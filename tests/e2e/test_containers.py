@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pushes import PASSWORD, outcomes, push
+from support.services import free_port
 from support.testbed import BIN, Platform, csv_of, eventually, stop
-from support.web import PASSWORD, free_port, outcomes, push
 
 from bucket_policies.users import set_password
 from servers.addresses import Addresses
@@ -59,9 +60,9 @@ class Composed:
             (folder / secret["source"]).write_text(self._secrets[secret["source"]])
         return folder
 
-    def start(self, service: str, *arguments: str, command: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
-        """Start a service's command, or another one in its place, as its container would."""
-        program, *rest = command or self._services[service]["command"]
+    def start(self, service: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a service's command as its container would."""
+        program, *rest = self._services[service]["command"]
         secrets = self.secrets(service)
         given = self._services[service].get("environment", {})
         environment = {name: self._settings[name] for name in given} | {
@@ -81,9 +82,9 @@ class Composed:
         self._running.append(process)
         return process
 
-    def run(self, service: str, *arguments: str, command: tuple[str, ...] = ()) -> None:
+    def run(self, service: str, *arguments: str) -> None:
         """Run a service that ends by itself."""
-        process = self.start(service, *arguments, command=command)
+        process = self.start(service, *arguments)
         assert process.wait(120) == 0, self._log(service).read_text()
 
     def is_healthy(self, service: str, url: str) -> bool:
@@ -126,7 +127,8 @@ def test_services_with_secret_files_alone_take_a_push_and_load_it(
     cassandra = ("--host", at.cassandra_host, "--port", str(at.cassandra_port), "--folder", secrets)
     composed.run("cassandra-roles", *cassandra)
     composed.run("setup")
-    composed.run("bucket-policies", command=("bucket-policies", "apply"))
+    composed.start("bucket-policies")
+    eventually(lambda: f"staging-{customer}" in buckets(platform), what="the customer's bucket")
     managers = [composed.start("ingest-manager") for _ in range(2)]
     for service, url in (("status-service", at.status_url), ("auth-service", at.auth_url)):
         assert not composed.is_healthy(service, url)
@@ -137,6 +139,10 @@ def test_services_with_secret_files_alone_take_a_push_and_load_it(
     assert outcomes(done) == [("a.csv", "loaded")]
     assert sorted(row["id"] for row in platform.rows(customer)) == [1, 2]
     assert [stop(manager) for manager in managers] == [0, 0]
+
+
+def buckets(platform: Platform) -> set[str]:
+    return {bucket["Name"] for bucket in platform.s3.list_buckets()["Buckets"]}
 
 
 def test_roles_without_their_secret_files_is_one_line(composed: Composed, tmp_path: Path) -> None:

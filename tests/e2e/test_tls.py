@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from support.pushes import PASSWORD, outcomes, push
+from support.services import free_port, serve
 from support.testbed import Platform, csv_of, eventually
-from support.web import PASSWORD, free_port, outcomes, push, serve
 
 from bucket_policies.users import set_password
 from servers.addresses import Addresses

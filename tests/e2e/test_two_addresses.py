@@ -10,8 +10,9 @@ import httpx
 import pytest
 from botocore.config import Config
 from support.forwarder import Forwarder, forwarding
+from support.pushes import PASSWORD, outcomes, push
+from support.services import free_port, serve
 from support.testbed import Platform, csv_of
-from support.web import PASSWORD, free_port, outcomes, push, serve
 
 from bucket_policies.users import set_password
 

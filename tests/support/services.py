@@ -1,6 +1,8 @@
 """Our web services for one test's platform, each at an address of its own."""
 
 import socket
+import ssl
+from pathlib import Path
 
 import httpx
 
@@ -26,21 +28,25 @@ def configure(platform: Platform) -> None:
 
 def start_auth_service(platform: Platform) -> None:
     """Start `bucket-policies auth-service` and wait until it answers."""
-    platform.start(BIN / "bucket-policies", "auth-service")
-    _wait(platform.environment["FETCHDATA_SERVER"])
+    serve(platform, "bucket-policies", "auth-service", url=platform.environment["FETCHDATA_SERVER"])
 
 
 def start_status_service(platform: Platform) -> None:
     """Start `ingest-manager status-service` and wait until it answers."""
-    platform.start(BIN / "ingest-manager", "status-service")
-    _wait(platform.environment["BUCKET_POLICIES_STATUS_URL"])
+    serve(
+        platform, "ingest-manager", "status-service", url=platform.environment["BUCKET_POLICIES_STATUS_URL"]
+    )
 
 
-def _wait(url: str) -> None:
+def serve(platform: Platform, *command: str, url: str, ca: Path | None = None) -> None:
+    """Start a service and wait until it answers."""
+    verify = ssl.create_default_context(cafile=ca) if ca else True
+
     def answers() -> bool:
         try:
-            return httpx.get(f"{url}/healthz").is_success
+            return httpx.get(f"{url}/healthz", verify=verify).is_success
         except httpx.TransportError:
             return False
 
+    platform.start(BIN / command[0], *command[1:])
     eventually(answers, what=f"an answer from {url}")

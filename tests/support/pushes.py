@@ -1,40 +1,15 @@
-"""Our web services as processes of a test, and a customer who calls them."""
+"""A customer's `fetchdata` as a process, with nothing of ours in its environment."""
 
 import json
 import os
-import socket
-import ssl
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from support.testbed import BIN, Platform, eventually
+from support.testbed import BIN
 
 PASSWORD = "a-word-nobody-guesses"
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def answers(url: str, ca: Path | None = None) -> bool:
-    """Tell whether a service calls itself healthy."""
-    verify = ssl.create_default_context(cafile=ca) if ca else True
-    try:
-        return httpx.get(f"{url}/healthz", verify=verify).is_success
-    except httpx.TransportError:
-        return False
-
-
-def serve(platform: Platform, *command: str, url: str, ca: Path | None = None) -> None:
-    """Start a service and wait until it is healthy."""
-    platform.start(BIN / command[0], *command[1:])
-    eventually(lambda: answers(url, ca), what=" ".join(command))
 
 
 def push(
