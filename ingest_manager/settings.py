@@ -30,7 +30,9 @@ class Settings(SecretFileSettings):
         populate_by_name=True,
     )
 
-    s3_url: str = Field(description="Address of the object store, as the manager reaches it.")
+    s3_url: str = Field(
+        pattern=r"^https?://[^/\s]+", description="Address of the object store, as the manager reaches it."
+    )
     s3_ca: CaFile | None = Field(
         None, description="The authority behind its certificate, where the machine does not know it."
     )
