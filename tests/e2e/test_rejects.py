@@ -102,7 +102,7 @@ def customer(platform: Platform, tmp_path: Path) -> Customer:
 
 def commands() -> list[list[str]]:
     """The page's commands about rows."""
-    blocks = re.findall(r"(?s)```sh\n(.*?)```", PAGE.read_text())
+    blocks = re.findall(r"(?s)```text\n(fetchdata .*?)```", PAGE.read_text())
     return [line.split() for block in blocks for line in block.splitlines()]
 
 
