@@ -73,7 +73,7 @@ def read_chunks(
             number=number,
             rows_read=rows.columns.height + len(rows.unreadable),
             rows_dropped=0,
-            rejects=sorted(rejects + rows.unreadable, key=lambda reject: reject.line),
+            rejects=sorted([*rejects, *map(header.own, rows.unreadable)], key=lambda reject: reject.line),
             frame=fold_rows(app.contract, frame),
             rows_kept=frame.height,
             last_line=rows.last_line,

@@ -50,8 +50,8 @@ class Reason(StrEnum):
 class Reject:
     """One row of a file that is not written.
 
-    `line` is the physical line on which the row starts. `fields` are the row's own, without quotes; None is
-    an empty field without quotes, "" one with them.
+    `line` is the physical line on which the row starts. `fields` are the row's own as the file has them, with
+    their quotes, so that nothing is lost when it is sent again.
     """
 
     line: int
@@ -59,4 +59,4 @@ class Reject:
     value: str | None
     reason: Reason
     message: str
-    fields: tuple[str | None, ...]
+    fields: tuple[str, ...]

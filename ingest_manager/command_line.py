@@ -10,7 +10,7 @@ import typer
 from bucket_policies.customers import Customer, CustomerDirectory
 from ingest_manager import cassandra_session
 from ingest_manager.ledger import Ledger
-from ingest_manager.settings import Settings
+from ingest_manager.settings import FolderSettings, Settings
 from ingest_manager.worker import connect_ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
@@ -27,7 +27,7 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
         yield connect_ledger(settings, session)
 
 
-def customers_of(settings: Settings, only: str | None = None) -> list[Customer]:
+def customers_of(settings: FolderSettings, only: str | None = None) -> list[Customer]:
     """Return the customers that have a document, or the one that is named."""
     customers = CustomerDirectory(settings.bucket_policies_dir / "customers").current()
     if only is None:

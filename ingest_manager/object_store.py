@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import boto3
@@ -62,6 +62,13 @@ class ObjectVersion:
     modified_at: datetime | None = None
 
 
+class RangeReader(Protocol):
+    """Where an open object's bytes come from."""
+
+    def read_range(self, version: ObjectVersion, offset: int, /) -> bytes:
+        """Return the bytes from an offset on, as many as one read gives."""
+
+
 class OpenObject:
     """An object version that is being read, front to back, one range at a time.
 
@@ -69,7 +76,7 @@ class OpenObject:
     """
 
     def __init__(
-        self, store: "ObjectStore", version: ObjectVersion, first: bytes, metadata: Mapping[str, str]
+        self, store: RangeReader, version: ObjectVersion, first: bytes, metadata: Mapping[str, str]
     ) -> None:
         self._store = store
         self.version = version

@@ -168,12 +168,14 @@ def test_file_that_cannot_be_read_writes_nothing_when_it_is_small() -> None:
     assert scene.writer.rows == []
 
 
-def test_too_many_rejects_reject_the_file_and_keep_its_rejects() -> None:
+def test_too_many_rejects_reject_a_small_file_whole_and_keep_its_rejects() -> None:
     scene = Scene(ONE_BAD)
     load = settled(scene.load(max_rejects=0))
-    assert (load.status, load.reason, load.rows_written, load.rows_rejected) == (
-        "rejected", "too_many_rejects", 1, 1,
+    assert (load.status, load.reason, load.rows_read, load.rows_written, load.rows_rejected) == (
+        "rejected", "too_many_rejects", 1, 0, 1,
     )  # fmt: skip
+    assert load.message == "1 of 2 rows rejected, allowed: 0, passed on line 3"
+    assert scene.writer.rows == []
     assert ("archive-acme", f"rejects/{load.load_id}.csv", "") in scene.store.objects
 
 

@@ -147,10 +147,21 @@ def test_rejects_are_given_as_they_were_stored(service: Service) -> None:
     assert answer.headers["content-type"] == "text/csv"
 
 
-def test_load_without_rejects_has_no_rejects_file(service: Service) -> None:
-    service.ledger.enter(fakes.load())
-    answer = service.get(f"/loads/{fakes.event().load_id}/rejects")
+@pytest.mark.parametrize(
+    ("status", "rows_rejected", "message"),
+    [
+        (LoadStatus.LOADED, 0, "load {} is loaded and has no rejected rows"),
+        (LoadStatus.WAITING, 0, "load {} is not over, its status is waiting: ask again later"),
+        (LoadStatus.PARTLY_LOADED, 1, "the rejects of load {} have expired: they are no longer kept"),
+    ],
+)
+def test_load_without_a_rejects_file_says_why(
+    service: Service, status: LoadStatus, rows_rejected: int, message: str
+) -> None:
+    service.ledger.enter(load := fakes.load(status, rows_rejected=rows_rejected))
+    answer = service.get(f"/loads/{load.load_id}/rejects")
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert answer.json()["message"] == message.format(load.load_id)
 
 
 @pytest.mark.parametrize(
