@@ -41,6 +41,7 @@ class Candidate:
     """A load that may be replayed; the ledger may not know what the event log does."""
 
     load: Load
+    event: ObjectEvent  # of the log where the ledger knows none: it holds the seal of its upload id
     is_known: bool = True
 
 
@@ -122,7 +123,7 @@ class Replayer:
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
         query = LoadQuery(customer=selection.customer, since=selection.since)
-        return (Candidate(load) for load in loads_by_day(self.ledger, query))
+        return (Candidate(load, event_of(load)) for load in loads_by_day(self.ledger, query))
 
     def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:
         """Yield each event's load once, however many copies the log has."""
@@ -133,10 +134,7 @@ class Replayer:
                 unique.setdefault(event.load_id, event)
         for load_ids in _slices(iter(unique)):
             known = {load.load_id: load for load in self.ledger.find_all(load_ids)}
-            for load_id in load_ids:
-                event = unique[load_id]
-                new = new_load(event, customer_of_bucket(event.bucket) or "")
-                yield Candidate(known.get(load_id, new), is_known=load_id in known)
+            yield from (_candidate(unique[load_id], known.get(load_id)) for load_id in load_ids)
 
     def _decide(self, candidates: list[Candidate], selection: Selection, plan: Plan) -> None:
         reasons = [self._hindrance(candidate, selection) for candidate in candidates]
@@ -162,11 +160,17 @@ class Replayer:
         return hindrance(load, app.version if app else None, is_forced=self.is_forced)
 
 
+def _candidate(event: ObjectEvent, known: Load | None) -> Candidate:
+    if known is not None:
+        return Candidate(known, event_of(known))
+    return Candidate(new_load(event, customer_of_bucket(event.bucket) or ""), event, is_known=False)
+
+
 def _planned(candidate: Candidate) -> PlannedLoad:
     load = candidate.load
     is_undecided = candidate.is_known and not load.status.is_outcome  # then there is no outcome to replace
     return PlannedLoad(
-        event=event_of(load),
+        event=candidate.event,
         customer=load.customer,
         status=load.status.value if candidate.is_known else "unknown",
         rows=load.rows_read,

@@ -47,8 +47,9 @@ def put_all_kinds(platform: Platform, customer: str) -> None:
     platform.put(customer, "people.csv", csv_of([(1, "new")], header="id,name"))
     platform.put(customer, "partly.csv", csv_of([(3, "c", "d"), ("x", "bad", "")]))
     platform.put(customer, "rejected.csv", b'id,name,note\n4,"open,b\n')
+    granted = platform.granted(customer, "twice.csv", "u1")
     for _ in range(2):
-        platform.put(customer, "twice.csv", csv_of([(5, "e", "f")]), Metadata={"upload-id": "u1"})
+        platform.put(customer, "twice.csv", csv_of([(5, "e", "f")]), Metadata=granted)
 
 
 def without_run(load: dict[str, Any]) -> dict[str, Any]:

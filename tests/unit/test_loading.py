@@ -1,90 +1,29 @@
 """The life of a load: the order of its effects, and every way in which it can end."""
 
-import uuid
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies
 from support import fakes
 from support.fakes import (
     SEAL_KEY,
     WRITTEN_AT,
     WRITTEN_US,
-    FakeAllowances,
-    FakeGrants,
-    FakeLedger,
-    FakeRegistry,
-    FakeStore,
-    FakeWriter,
 )
+from support.loading_scene import GOOD, ONE_BAD, Scene, settled
 
 from bucket_policies.tokens import seal_grant
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
-from customer_ingestapps.registry import IngestApp
-from ingest_manager.admission import Admission
-from ingest_manager.archive import Archive
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
-from ingest_manager.loading import Loading
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.replay_order import Replay
+from ingest_manager.loads import LoadStatus
 from ingest_manager.settlements import (
-    Assignment,
     Busy,
     HandedOn,
     Retry,
     Returned,
     Settled,
-    Settlement,
     Unplaced,
 )
-
-APP = IngestApp("acme", "people", "abc", Path(), fakes.people_contract())
-GOOD = b"id,name\n1,Ann\n2,Bob\n"
-ONE_BAD = b"id,name\n1,Ann\nx,Bob\n"
-
-
-class Scene:
-    """A loading with fakes that note their effects in one list, and one staged object."""
-
-    def __init__(self, body: bytes = GOOD) -> None:
-        self.effects: list[str] = []
-        self.attempts = 3
-        self.ledger = FakeLedger(self.effects)
-        self.store = FakeStore(self.effects)
-        self.store.put_version(body)
-        self.writer = FakeWriter(self.effects)
-        self.grants = FakeGrants()
-        self.allowances = FakeAllowances()
-        self.registry = FakeRegistry(APP)
-        self.should_stop: Callable[[], bool] = lambda: False
-
-    def load(self, assignment: Assignment | None = None, **constraints: Any) -> Settlement:
-        fakes_of_admission: Any = (self.ledger, self.grants, self.allowances)
-        loading = Loading(
-            ledger=self.ledger,  # type: ignore[arg-type]  # fakes, all of them
-            archive=Archive(self.store),  # type: ignore[arg-type]
-            registry=self.registry,  # type: ignore[arg-type]
-            writer=self.writer,  # type: ignore[arg-type]
-            admission=Admission(*fakes_of_admission, SEAL_KEY),
-            attempts=self.attempts,
-            renew_seconds=60,
-            should_stop=self.should_stop,
-        )
-        return loading.load(assignment or fakes.assignment(), fakes.customer(**constraints))
-
-    def stored(self) -> Load:
-        return self.ledger.loads[fakes.event().load_id]
-
-
-def settled(settlement: Settlement) -> Load:
-    assert isinstance(settlement, Settled)
-    return settlement.load
 
 
 def test_effects_of_a_load_come_in_the_order_that_a_crash_can_repeat() -> None:
@@ -389,151 +328,3 @@ def test_object_that_vanishes_while_it_is_read_is_gone() -> None:
     scene = Scene()
     scene.store.faults["read_range"] = [ObjectGone("'people.csv' is not in the store")]
     assert settled(scene.load()).status is LoadStatus.GONE
-
-
-def replay(after: int = 0, *, is_forced: bool = False) -> Assignment:
-    return fakes.assignment(replay=Replay(uuid.uuid4(), after, is_forced))
-
-
-def test_replay_of_a_loaded_object_writes_the_same_cells_with_the_same_times() -> None:
-    scene = Scene()
-    first = settled(scene.load())
-    written = list(scene.writer.rows)
-    again = settled(scene.load(replay()))
-    assert scene.writer.rows == written * 2
-    assert (again.status, again.attempts, again.replays, again.rows_read) == ("loaded", 1, 1, 2)
-    assert (again.write_base, again.first_placed_at) == (first.write_base, first.placed_at)
-    assert scene.store.objects == {("archive-acme", f"objects/{first.load_id}", ""): GOOD}
-
-
-def test_replay_of_a_failed_load_ends_as_if_it_had_never_failed() -> None:
-    scene = Scene()
-    scene.registry.app = ContractError("app.toml: columns: unknown type")
-    scene.ledger.enter(fakes.load(LoadStatus.QUEUED, attempts=2))
-    failed = settled(scene.load())
-    assert (failed.status, failed.reason, failed.attempts) == ("failed", "app_refused", 3)
-    scene.registry.app = APP
-    load = settled(scene.load(replay()))
-    assert (load.status, load.reason, load.message, load.attempts) == ("loaded", None, None, 1)
-    assert [time for _, time in scene.writer.rows] == [WRITTEN_US, WRITTEN_US]
-
-
-def test_failed_load_is_written_above_what_another_version_of_its_app_wrote() -> None:
-    scene = Scene()
-    scene.ledger.enter(fakes.load(LoadStatus.FAILED, app_version="old", write_high=WRITTEN_US + 64))
-    load = settled(scene.load(replay()))
-    assert (load.write_base, load.app_version) == (WRITTEN_US + 65, "abc-r1")
-    assert [time for _, time in scene.writer.rows] == [WRITTEN_US + 65, WRITTEN_US + 65]
-
-
-def test_what_another_version_has_loaded_is_reloaded_by_force_only_and_once() -> None:
-    scene = Scene()
-    loaded = fakes.load(app_version="old", write_high=WRITTEN_US + 64)
-    scene.ledger.enter(loaded)
-    assert scene.load(replay()) == Settled(loaded, is_new=False)
-    forced = replay(is_forced=True)
-    assert settled(scene.load(forced)).write_base == WRITTEN_US + 65
-    assert settled(scene.load(replace(forced, claim=uuid.uuid4()))).write_base == WRITTEN_US + 65
-    assert len(scene.writer.rows) == 2
-
-
-def test_force_writes_above_also_what_the_same_version_has_loaded() -> None:
-    scene = Scene()
-    first = settled(scene.load())
-    assert settled(scene.load(replay(is_forced=True))).write_base == first.write_high + 1
-
-
-def test_archive_counts_from_the_first_move_however_often_a_load_is_replayed() -> None:
-    scene = Scene()
-    settled(scene.load())
-    for after in (0, 1):
-        scene.ledger.clock = lambda after=after: fakes.NOW + timedelta(days=after + 1)
-        load = settled(scene.load(replay(after)))
-    assert (load.first_placed_at, load.placed_at) == (fakes.NOW, fakes.NOW + timedelta(days=2))
-
-
-def test_replay_whose_object_has_expired_leaves_the_earlier_outcome_and_accounts() -> None:
-    scene = Scene(ONE_BAD)
-    before = settled(scene.load())
-    del scene.store.objects["archive-acme", f"objects/{before.load_id}", ""]
-    settlement = scene.load(replay())
-    assert isinstance(settlement, Settled)
-    assert settlement.is_new is False
-    of_replay = ("claim", "lease_until", "replays", "replay_id", "replayed_at", "first_placed_at", "earlier")
-    unchanged = {name: getattr(before, name) for name in of_replay}
-    assert replace(scene.stored(), **unchanged) == before
-    assert scene.stored().replays == 1
-
-
-def test_replay_killed_after_its_claim_still_knows_the_earlier_outcome() -> None:
-    scene = Scene(ONE_BAD)
-    before = settled(scene.load())
-    order = replay()
-    scene.writer.faults["flush"] = [ServerDown("away", server="cassandra")]
-    with pytest.raises(ServerDown):
-        scene.load(order)
-    scene.store.objects.clear()
-    scene.ledger.clock = lambda: fakes.NOW.replace(hour=14)
-    settlement = scene.load(replace(order, claim=uuid.uuid4()))
-    assert isinstance(settlement, Settled)
-    assert (settlement.load.status, settlement.load.rows_rejected) == ("partly_loaded", 1)
-    assert settlement.load.placed_at == before.placed_at
-
-
-def test_replay_finishes_an_earlier_move_and_comes_back() -> None:
-    scene = Scene()
-    scene.ledger.enter(fakes.load(placed_at=None, app_version="abc-r1"))
-    order = replay()
-    assert scene.load(order) == Busy()
-    assert scene.stored().placed_at == fakes.NOW
-    assert settled(scene.load(order)).replays == 1
-
-
-def test_rejects_of_the_earlier_outcome_go_and_so_does_an_object_that_is_to_be_deleted() -> None:
-    scene = Scene(ONE_BAD)
-    load = settled(scene.load())
-    scene.store.put_version(GOOD, f"objects/{load.load_id}", "", "archive-acme")
-    settled(scene.load(replay(), after_load="delete"))
-    assert scene.store.objects == {}
-
-
-def test_replayed_object_of_a_customer_who_keeps_objects_stays_in_the_archive() -> None:
-    scene = Scene()
-    load = settled(scene.load(max_rejects=0))
-    settled(scene.load(replay(), after_load="keep"))
-    assert list(scene.store.objects) == [("archive-acme", f"objects/{load.load_id}", "")]
-
-
-MESSAGES = {
-    "event": None,
-    "first order": Replay(uuid.UUID(int=1), 0),
-    "other order": Replay(uuid.UUID(int=2), 0),
-    "later order": Replay(uuid.UUID(int=3), 1),
-    "forced order": Replay(uuid.UUID(int=4), 0, is_forced=True),
-}
-CRASHES = ["", "write", "finish", "copy"]
-DELIVERIES = strategies.tuples(strategies.sampled_from(sorted(MESSAGES)), strategies.sampled_from(CRASHES))
-
-
-@given(strategies.lists(DELIVERIES, max_size=10))
-@settings(max_examples=50, deadline=None)
-def test_any_order_of_copies_orders_and_crashes_ends_in_one_outcome(
-    deliveries: list[tuple[str, str]],
-) -> None:
-    scene = Scene(ONE_BAD)
-    scene.attempts = 100
-    hours = iter(range(1, 100))
-    for message, crash in [*deliveries, *((message, "") for message in sorted(MESSAGES) * 3)]:
-        for part in (scene.ledger, scene.writer, scene.store):
-            part.faults = {crash: [ServerDown("away", server="minio")]} if crash else {}
-        now = fakes.NOW + timedelta(hours=next(hours))  # every lease of before has ended
-        scene.ledger.clock = lambda now=now: now
-        with suppress(ServerDown):
-            scene.load(fakes.assignment(replay=MESSAGES[message]))
-    load = scene.stored()
-    assert (load.status, load.rows_read, load.rows_rejected, load.replays) == ("partly_loaded", 2, 1, 2)
-    assert load.placed_at is not None
-    assert {row for row, _ in scene.writer.rows} == {(b"\0\0\0\1", b"Ann")}
-    assert sorted(key for _, key, _ in scene.store.objects) == [
-        f"objects/{load.load_id}", f"rejects/{load.load_id}.csv",
-    ]  # fmt: skip

@@ -129,6 +129,14 @@ def test_event_that_the_ledger_does_not_know_is_ordered_if_there_is_an_object(sc
     assert plan.left_out == {Hindrance.NO_OBJECT: 1}
 
 
+def test_event_that_the_ledger_does_not_know_is_ordered_with_the_seal_of_its_upload(scene: Scene) -> None:
+    lost = fakes.event("lost.csv", upload_id="u1")
+    scene.store.put_version(b"", "lost.csv")
+    [planned] = scene.plan([lost]).loads
+    assert planned.event == lost
+    assert planned.event.seal is not None
+
+
 def test_many_loads_are_looked_up_and_chosen_completely(scene: Scene) -> None:
     events = [fakes.event(f"{number}.csv") for number in range(450)]
     for number in range(450):

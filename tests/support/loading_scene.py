@@ -1,0 +1,69 @@
+"""A worker's loading over fakes, for the tests of a load's life."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from customer_ingestapps.registry import IngestApp
+from ingest_manager.admission import Admission
+from ingest_manager.archive import Archive
+from ingest_manager.loading import Loading
+from ingest_manager.loads import Load
+from ingest_manager.settlements import (
+    Assignment,
+    Settled,
+    Settlement,
+)
+from support import fakes
+from support.fakes import (
+    SEAL_KEY,
+    FakeAllowances,
+    FakeGrants,
+    FakeLedger,
+    FakeRegistry,
+    FakeStore,
+    FakeWriter,
+)
+
+APP = IngestApp("acme", "people", "abc", Path(), fakes.people_contract())
+GOOD = b"id,name\n1,Ann\n2,Bob\n"
+ONE_BAD = b"id,name\n1,Ann\nx,Bob\n"
+
+
+class Scene:
+    """A loading with fakes that note their effects in one list, and one staged object."""
+
+    def __init__(self, body: bytes = GOOD) -> None:
+        self.effects: list[str] = []
+        self.attempts = 3
+        self.ledger = FakeLedger(self.effects)
+        self.store = FakeStore(self.effects)
+        self.store.put_version(body)
+        self.writer = FakeWriter(self.effects)
+        self.grants = FakeGrants()
+        self.allowances = FakeAllowances()
+        self.registry = FakeRegistry(APP)
+        self.should_stop: Callable[[], bool] = lambda: False
+
+    def load(self, assignment: Assignment | None = None, **constraints: Any) -> Settlement:
+        fakes_of_admission: Any = (self.ledger, self.grants, self.allowances)
+        loading = Loading(
+            ledger=self.ledger,  # type: ignore[arg-type]  # fakes, all of them
+            archive=Archive(self.store),  # type: ignore[arg-type]
+            registry=self.registry,  # type: ignore[arg-type]
+            writer=self.writer,  # type: ignore[arg-type]
+            admission=Admission(*fakes_of_admission, SEAL_KEY),
+            attempts=self.attempts,
+            renew_seconds=60,
+            should_stop=self.should_stop,
+        )
+        return loading.load(assignment or fakes.assignment(), fakes.customer(**constraints))
+
+    def stored(self) -> Load:
+        return self.ledger.loads[fakes.event().load_id]
+
+
+def settled(settlement: Settlement) -> Load:
+    """Return the load of a settlement that ended it."""
+    assert isinstance(settlement, Settled)
+    return settlement.load
