@@ -1,18 +1,21 @@
 """The rejects of one load: the rows that were not written, in a file that can be corrected and sent again.
 
-The file has the source's own columns, then `line`, `column` and `reason`, in the source's own dialect.
+The file has the source's own columns, then `line`, `column` and `reason`, in the source's own format and
+dialect; rejects of Parquet are CSV.
 """
 
 import codecs
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from customer_ingestapps.contract import Files
 from customer_ingestapps.header import ADDED_TO_REJECTS
-from customer_ingestapps.reasons import Reject
+from customer_ingestapps.reasons import Reason, Reject
 
 _IN_MEMORY_BYTES = 1 << 20
+_BROKEN = frozenset({Reason.BAD_JSON, Reason.TOO_DEEP})  # text that may not even end
 
 
 class RejectsFile:
@@ -22,6 +25,7 @@ class RejectsFile:
         # the file owns the buffer: closing it is this class's __exit__
         self._buffer: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115
         self._dialect = dialect
+        self._is_json = dialect.format in {"json", "jsonl"}
         # one encoder for the whole file: a byte order mark belongs only at its start
         self._encoder = codecs.getincrementalencoder(dialect.encoding)(errors="backslashreplace")
         self._width: int | None = None
@@ -37,22 +41,37 @@ class RejectsFile:
         """Append rejects of a chunk."""
         if not rejects:
             return
-        if self._width is None:
-            self._width = len(header)
-            self._write((*header, *ADDED_TO_REJECTS))
-        for reject in rejects:
-            fields = _fitted(reject.fields, self._width, self._dialect.delimiter)
-            self._write((*fields, str(reject.line), reject.column, reject.reason.value))
+        for line in self._json(rejects) if self._is_json else self._csv(header, rejects):
+            self._buffer.write(self._encoder.encode(line))
         self.count += len(rejects)
 
+    def _json(self, rejects: Sequence[Reject]) -> Iterator[str]:
+        for number, reject in enumerate(rejects, start=self.count):
+            yield self._before(number) + _annotated(reject)
+
+    def _before(self, number: int) -> str:
+        """Give what stands in front of an object: an array's brackets and commas, or line ends."""
+        if self._dialect.format == "jsonl":
+            return "\n" if number else ""
+        return ",\n" if number else "[\n"
+
+    def _csv(self, header: Sequence[str], rejects: Sequence[Reject]) -> Iterator[str]:
+        if self._width is None:
+            self._width = len(header)
+            yield self._line((*header, *ADDED_TO_REJECTS))
+        for reject in rejects:
+            fields = _fitted(reject.fields, self._width, self._dialect.delimiter)
+            yield self._line((*fields, str(reject.line), reject.column, reject.reason.value))
+
     def rewound(self) -> IO[bytes]:
-        """Return the file, at its start."""
+        """Return the file, complete, at its start; nothing can be added afterwards."""
+        if self.count and self._is_json:
+            self._buffer.write(self._encoder.encode("\n]\n" if self._dialect.format == "json" else "\n"))
         self._buffer.seek(0)
         return self._buffer
 
-    def _write(self, fields: Sequence[str | None]) -> None:
-        line = self._dialect.delimiter.join(map(self._quoted, fields)) + "\n"
-        self._buffer.write(self._encoder.encode(line))
+    def _line(self, fields: Sequence[str | None]) -> str:
+        return self._dialect.delimiter.join(map(self._quoted, fields)) + "\n"
 
     def _quoted(self, field: str | None) -> str:
         """Quote a field where it needs it; an empty text does, as without quotes it would be no value."""
@@ -62,6 +81,17 @@ class RejectsFile:
         if field and not any(mark in field for mark in (self._dialect.delimiter, quote, "\n", "\r")):
             return field
         return quote + field.replace(quote, quote * 2) + quote
+
+
+def _annotated(reject: Reject) -> str:
+    """Give an object's own text with three keys more; what is no object stands under a key of its own."""
+    (text,) = reject.fields
+    own = (text or "").strip()
+    if reject.reason in _BROKEN or not own.startswith("{"):
+        own = json.dumps({"raw": own}, ensure_ascii=False)
+    inside = own[1:-1].strip()
+    added = dict(zip(ADDED_TO_REJECTS, (reject.line, reject.column, reject.reason.value), strict=True))
+    return f"{{{inside}{', ' if inside else ''}{json.dumps(added, ensure_ascii=False)[1:-1]}}}"
 
 
 def _fitted(fields: Sequence[str | None], width: int, delimiter: str) -> list[str | None]:

@@ -66,7 +66,7 @@ class TestRejects:
                 4,
                 "N",
                 "200",
-                Reason.BAD_VALUE,
+                Reason.OUT_OF_RANGE,
                 "N: '200' is not a whole number from -128 to 127, digits with an optional sign",
                 ("2", "200"),
             ),
@@ -132,11 +132,13 @@ class TestKeys:
 
     def test_a_key_longer_than_cassandra_takes_is_rejected(self) -> None:
         columns = {"p": "text", "c": "text"}
-        data = b"p,c\n" + b"a" * 65_000 + b',""\n' + b"a" * 65_000 + b",b\n"
+        fits, is_longer = b"a" * 65_535, b"a" * 65_536
+        data = b"p,c\n%b,%b\n%b,x\nx,%b\n" % (fits, fits, is_longer, is_longer)
         chunk = one_chunk(app(columns, "p", "c"), data)
         assert chunk.frame.height == 1
         assert [(reject.line, reject.column, reject.reason) for reject in chunk.rejects] == [
-            (3, "p", "key_too_long")
+            (3, "p", "key_too_long"),
+            (4, "c", "key_too_long"),
         ]
 
     def test_a_column_can_be_built_from_others(self) -> None:
