@@ -179,6 +179,8 @@ def _check_use(contract: AppContract, name: str, cql: CqlType) -> None:
         raise ValueError(
             f"{marks[0]} is for csv: the numbers of {contract.files.format} have marks of their own"
         )
+    if column.binary != "hex" and contract.files.format == "parquet":
+        raise ValueError("binary is not for parquet, whose bytes are no text")
     if cql.name == "list" and not cql.is_frozen:
         raise ValueError("a list must be frozen<list<…>>: a repeated load would double its elements")
     if is_key and not cql.is_frozen:

@@ -97,8 +97,7 @@ class TimestampCodec(Codec):
         times, rest = self._local(text)
         if not (rest == "Z").all():
             times = times + _fractions(rest) - self._offsets(times, rest)
-        in_range = (times >= dt.datetime.min) & (times <= dt.datetime.max)  # noqa: DTZ901 - all in UTC here
-        return where(in_range, times)
+        return _in_years(times)
 
     def _local(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Give what the clock shows, and what is written behind the seconds."""
@@ -106,7 +105,7 @@ class TimestampCodec(Codec):
         text = where(text.str.contains(_TIMESTAMP_OR_LOCAL if self.zone else _TIMESTAMP), text)
         seconds = text.str.slice(0, _SECONDS_END).str.replace(" ", "T", literal=True)
         times = seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="ms")
-        return times, text.str.slice(_SECONDS_END)
+        return _in_years(times), text.str.slice(_SECONDS_END)
 
     def _offsets(self, times: pl.Series, rest: pl.Series) -> pl.Series:
         written = _written_offsets(rest)
@@ -157,6 +156,11 @@ class EpochCodec(Codec):
     def encode(self, values: pl.Series) -> list[Cell]:
         """Give milliseconds since 1970-01-01T00:00:00Z."""
         return fixed_width_cells(values.to_physical(), ">i8")
+
+
+def _in_years(times: pl.Series) -> pl.Series:
+    """Keep the times that Python has."""
+    return where((times >= dt.datetime.min) & (times <= dt.datetime.max), times)  # noqa: DTZ901 - clock or UTC
 
 
 def _fractions(rest: pl.Series) -> pl.Series:
