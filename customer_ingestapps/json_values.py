@@ -59,7 +59,7 @@ class ExactDecoder:
         return value, end, self._fault
 
     def _constant(self, name: str) -> object:
-        self._fault = JsonFault(Reason.BAD_JSON, f"not JSON: {name} is not a number")
+        self._note(JsonFault(Reason.BAD_JSON, f"not JSON: {name} is not a number"))
         return None
 
     def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -67,7 +67,7 @@ class ExactDecoder:
         if len(found) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            self._fault = JsonFault(Reason.DUPLICATE_KEY, f"the key {twice!r} stands twice in one object")
+            self._note(JsonFault(Reason.DUPLICATE_KEY, f"the key {twice!r} stands twice in one object"))
         return found
 
     def _check_characters(self, value: object) -> None:
@@ -75,7 +75,10 @@ class ExactDecoder:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             message = "half of a surrogate pair (\\ud800 to \\udfff) is not a character"
-            self._fault = JsonFault(Reason.BAD_CHARACTER, message)
+            self._note(JsonFault(Reason.BAD_CHARACTER, message))
+
+    def _note(self, fault: JsonFault) -> None:
+        self._fault = self._fault or fault
 
 
 _TOO_DEEP = f"values are nested deeper than {MOST_LEVELS} levels"

@@ -12,13 +12,12 @@ from itertools import chain
 import polars as pl
 
 from customer_ingestapps.codecs.codec import BinaryCodec, Cell, Codec, Refusal, shown, shown_type
-from customer_ingestapps.codecs.exact_numbers import DecimalCodec, same_decimal
+from customer_ingestapps.codecs.uniqueness import are_unique, repeated
 from customer_ingestapps.codecs.vints import unsigned_vint
 from customer_ingestapps.json_values import JsonFault, read_json
 from customer_ingestapps.reasons import Reason
 
 _NULL = (-1).to_bytes(4, "big", signed=True)
-_MOST_UNIQUE_BYTES = 65_535  # of an element of a set, and of a key of a map
 
 Elements = Sequence[object] | None  # of one value; None: it is no such value
 
@@ -85,14 +84,14 @@ class SetCodec(ListCodec):
 
     def _cell(self, elements: list[Cell] | None) -> Cell:
         whole = _whole(elements)
-        if whole is None or not _are_unique(self.element, whole):
+        if whole is None or not are_unique(self.element, whole):
             return None
         return _counted(sorted(whole))  # so that equal sets have equal bytes; the server orders them anew
 
     def fault(self, value: object) -> Refusal:
         """Name the first element that does not fit, or say that two are equal."""
         whole = _whole(self.element.cells(_array(value) or [None]))
-        return _repeated(whole, "elements") if whole else super().fault(value)
+        return repeated(whole, "elements") if whole else super().fault(value)
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class MapCodec(NestedCodec):
 
     def _cell(self, keys: list[Cell] | None, values: list[Cell] | None) -> Cell:
         whole_keys, whole_values = _whole(keys), _whole(values)
-        if whole_keys is None or whole_values is None or not _are_unique(self.key, whole_keys):
+        if whole_keys is None or whole_values is None or not are_unique(self.key, whole_keys):
             return None
         pairs = sorted(zip(whole_keys, whole_values, strict=True))
         return len(pairs).to_bytes(4, "big") + b"".join(map(_sized, chain.from_iterable(pairs)))
@@ -131,7 +130,7 @@ class MapCodec(NestedCodec):
                 inner = self.key.refusal(key)
                 return Refusal(inner.reason, f"key {shown(key)}: {inner.message}")
         found = _first_fault([self.value] * len(value), list(value.values()), "value")
-        return found or _repeated([key for key in keys if key is not None], "keys")
+        return found or repeated([key for key in keys if key is not None], "keys")
 
 
 @dataclass(frozen=True)
@@ -272,21 +271,6 @@ def _parts(values: Sequence[object], cells: Sequence[Cell]) -> Cell:
     if any(cell is None and value is not None for value, cell in pairs):
         return None
     return b"".join(_NULL if cell is None else _sized(cell) for _, cell in pairs)
-
-
-def _identities(codec: Codec, cells: Iterable[bytes]) -> list[bytes]:
-    return [same_decimal(cell) for cell in cells] if isinstance(codec, DecimalCodec) else list(cells)
-
-
-def _are_unique(codec: Codec, cells: Sequence[bytes]) -> bool:
-    are_short = all(len(cell) <= _MOST_UNIQUE_BYTES for cell in cells)
-    return are_short and len(set(_identities(codec, cells))) == len(cells)
-
-
-def _repeated(cells: Sequence[bytes], what: str) -> Refusal:
-    if any(len(cell) > _MOST_UNIQUE_BYTES for cell in cells):
-        return Refusal(Reason.VALUE_TOO_LONG, f"{what} may have {_MOST_UNIQUE_BYTES} bytes each")
-    return Refusal(Reason.DUPLICATE_ELEMENT, f"two {what} are equal")
 
 
 def _first_fault(

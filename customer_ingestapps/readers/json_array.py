@@ -14,6 +14,7 @@ from customer_ingestapps.readers.rows import Limits
 from customer_ingestapps.reasons import Reason
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_LONGEST_TAIL = len("e+")  # what may stand behind a number that is cut off, and look like something else
 _LONGEST_WORD = len("-Infinity")  # also longer than an escape
 
 
@@ -88,7 +89,7 @@ class _Window:
                 if self._may_go_on(error) and self._more():
                     continue
                 raise self._broken(error) from error
-            if end < len(self._text) or not self._more():
+            if end + _LONGEST_TAIL < len(self._text) or not self._more():
                 return self._row(value, end, fault)
 
     def _row(self, value: object, end: int, fault: JsonFault | None) -> JsonRow:

@@ -1,6 +1,7 @@
 """What the Cassandra driver itself makes of encoded cells."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,18 @@ from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp
 
 PROTOCOL = 5
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's are naive, in UTC
 MISSING = object()
+
+
+class ExactTimestamp(cqltypes.DateType):
+    """A timestamp to the millisecond: the driver's own way is by a float, a microsecond off in far years."""
+
+    typename = "timestamp"
+
+    @staticmethod
+    def deserialize(byts: bytes, protocol_version: int) -> datetime:
+        return EPOCH + timedelta(milliseconds=int.from_bytes(byts, "big", signed=True))
 
 
 class InMemory:
@@ -88,7 +100,7 @@ def driver_type(cql: CqlType) -> Any:
     if cql.name == "vector":
         return cqltypes.VectorType.apply_parameters([inner[0], cql.dimension], None)
     if not inner:
-        return cqltypes._cqltypes[cql.name]
+        return ExactTimestamp if cql.name == "timestamp" else cqltypes._cqltypes[cql.name]
     composite = {
         "list": cqltypes.ListType,
         "set": cqltypes.SetType,

@@ -1,6 +1,9 @@
 """The rejects file: rows as the customer sent them, with where and why."""
 
+import json
+
 import pytest
+from support.cql_values import app, read
 
 from customer_ingestapps.contract import Files
 from customer_ingestapps.reasons import Reason, Reject
@@ -87,3 +90,50 @@ def test_byte_order_mark_stands_at_the_start_only() -> None:
 def test_more_than_a_megabyte_of_rejects_survives_on_disk() -> None:
     rows = [reject("x", "n" * 1000, line=line) for line in range(2_000)]
     assert len(written(*rows).splitlines()) == 2_001
+
+
+def json_reject(text: str, reason: Reason = Reason.BAD_VALUE, column: str | None = "id") -> Reject:
+    return Reject(3, column, None, reason, "is wrong", (text,))
+
+
+def json_written(form: str, *rejects: Reject) -> list[str]:
+    with RejectsFile(Files(keys=("*",), format=form)) as file:
+        for reject in rejects:
+            file.add(("id",), [reject])
+        return file.rewound().read().decode().splitlines()
+
+
+def test_rejects_of_json_lines_are_objects_with_three_keys_more() -> None:
+    assert json_written("jsonl", json_reject('{"id": "x", "m": 1.50 }'), json_reject("{}", column=None)) == [
+        '{"id": "x", "m": 1.50, "line": 3, "column": "id", "reason": "bad_value"}',
+        '{"line": 3, "column": null, "reason": "bad_value"}',
+    ]
+
+
+def test_rejects_of_a_json_array_are_one() -> None:
+    lines = json_written("json", json_reject('{"id":"x"}'), json_reject("5", Reason.NOT_AN_OBJECT, None))
+    assert [found["line"] for found in json.loads("\n".join(lines))] == [3, 3]
+    assert lines[0] == "["
+    assert json_written("json") == []
+
+
+def test_text_that_is_no_object_stands_under_a_key_of_its_own() -> None:
+    (line,) = json_written("jsonl", json_reject('{"id": "é', Reason.BAD_JSON, None))
+    assert json.loads(line) == {"raw": '{"id": "é', "line": 3, "column": None, "reason": "bad_json"}
+    (scalar,) = json_written("jsonl", json_reject("[1,2]", Reason.NOT_AN_OBJECT, None))
+    assert json.loads(scalar)["raw"] == "[1,2]"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_a_rejects_file_of_json_gives_the_same_rejects_when_it_is_sent_again(form: str) -> None:
+    ingest_app = app({"id": "int", "name": "text"}, format=form)
+    data = b'{"id":"x","name":"c"}' if form == "jsonl" else b'[{"id":"x","name":"c"}]'
+    texts = []
+    for _ in range(3):
+        chunks = read(ingest_app, data)
+        with RejectsFile(ingest_app.contract.files) as file:
+            for chunk in chunks:
+                file.add(chunk.header, chunk.rejects)
+            data = file.rewound().read()
+        texts.append([reject.fields for chunk in chunks for reject in chunk.rejects])
+    assert texts == [[('{"id":"x","name":"c"}',)]] * 3
