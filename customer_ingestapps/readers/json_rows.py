@@ -115,7 +115,8 @@ class JsonRows:
             return JsonFault(Reason.NOT_AN_OBJECT, f"{found} stands where an object is expected")
         shape = self._shape(tuple(value))
         values = [None if key is None else value[key] for key in shape.keys]
-        return shape.fault or _too_deep(values) or values
+        has_nested = b"[" in row.raw or row.raw.find(b"{", 1) > 0
+        return shape.fault or (_too_deep(values) if has_nested else None) or values
 
     def _shape(self, keys: tuple[str, ...]) -> _Shape:
         shape = self._shapes.get(keys)

@@ -103,7 +103,7 @@ def test_defaults_are_the_documented_ones(document: Path) -> None:
         ("{year}-{month:02}-{day:02}", "2026-01-01", "a template names at least one column of the file"),
         (FORMAT, f'{FORMAT}\nnull_words = [""]', "files.null_words.0"),
         (FORMAT, 'format = "jsonl"\ndelimiter = ";"', "files: delimiter is not for files of the format"),
-        (FORMAT, 'format = "parquet"\nencoding = "latin-1"', "files: encoding is not for files of the format"),
+        (FORMAT, 'format = "parquet"\nencoding = "latin-1"', "files: encoding is not for files of"),
         (ID, f'{ID}\nx = "frozen<adress>"', "columns.x.type = 'frozen<adress>': 'adress' is not a type"),
         (ID, column('int', 'places = 2'), "columns.x: places is for columns of type"),
         (ID, column('text', 'zone = "UTC"'), "columns.x: zone is for columns of type"),
