@@ -5,7 +5,7 @@ import polars as pl
 from customer_ingestapps.codecs import Codec, codecs_of
 from customer_ingestapps.contract import AppContract
 
-READER_VERSION = 2
+READER_VERSION = 1
 """Changes when the same bytes and contract could give other chunk borders or values."""
 
 Cell = bytes | object
