@@ -10,6 +10,8 @@ from customer_ingestapps.contract import AppContract, fold
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reasons import Reason, Reject
 
+MOST_COLUMNS = 2_000
+
 ADDED_TO_REJECTS = ("line", "column", "reason")
 """What our rejects files have behind the file's own columns; such a file may be sent again as it is."""
 
@@ -46,6 +48,9 @@ def match_header(contract: AppContract, fields: Sequence[str | None], line: int)
     Raises:
         FileRejected: a name is missing, stands twice or is unknown, or a column of the key is missing.
     """
+    if len(fields) > MOST_COLUMNS:
+        message = f"the header has {len(fields)} columns, allowed are {MOST_COLUMNS}"
+        raise FileRejected(Reason.TOO_MANY_COLUMNS, message, line=line)
     sources = {name: contract.sources(name) for name in contract.columns}
     used = {source for read in sources.values() for source in read}
     names = _own_names([(field or "").strip() for field in fields], used)

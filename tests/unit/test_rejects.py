@@ -1,8 +1,10 @@
 """The rejects file: rows as the customer sent them, with where and why, until they are corrected."""
 
+import json
 from pathlib import Path
 
 import pytest
+from support import cql_values
 
 from customer_ingestapps.contract import AppContract, Files
 from customer_ingestapps.reading import Chunk, read_chunks
@@ -146,3 +148,50 @@ def test_corrected_rejects_file_is_loaded_whole() -> None:
 def test_ragged_row_whose_added_fields_were_taken_out_keeps_what_is_its_own() -> None:
     [one] = read(app(), b"id,name,age,line,column,reason\n3,Bob\n").rejects
     assert (one.reason, one.fields) == ("wrong_field_count", ("3", "Bob"))
+
+
+def json_reject(text: str, reason: Reason = Reason.BAD_VALUE, column: str | None = "id") -> Reject:
+    return Reject(3, column, None, reason, "is wrong", (text,))
+
+
+def json_written(form: str, *rejects: Reject) -> list[str]:
+    with RejectsFile(Files(keys=("*",), format=form)) as file:
+        for reject in rejects:
+            file.add(("id",), [reject])
+        return file.rewound().read().decode().splitlines()
+
+
+def test_rejects_of_json_lines_are_objects_with_three_keys_more() -> None:
+    assert json_written("jsonl", json_reject('{"id": "x", "m": 1.50 }'), json_reject("{}", column=None)) == [
+        '{"id": "x", "m": 1.50, "line": 3, "column": "id", "reason": "bad_value"}',
+        '{"line": 3, "column": null, "reason": "bad_value"}',
+    ]
+
+
+def test_rejects_of_a_json_array_are_one() -> None:
+    lines = json_written("json", json_reject('{"id":"x"}'), json_reject("5", Reason.NOT_AN_OBJECT, None))
+    assert [found["line"] for found in json.loads("\n".join(lines))] == [3, 3]
+    assert lines[0] == "["
+    assert json_written("json") == []
+
+
+def test_text_that_is_no_object_stands_under_a_key_of_its_own() -> None:
+    (line,) = json_written("jsonl", json_reject('{"id": "é', Reason.BAD_JSON, None))
+    assert json.loads(line) == {"raw": '{"id": "é', "line": 3, "column": None, "reason": "bad_json"}
+    (scalar,) = json_written("jsonl", json_reject("[1,2]", Reason.NOT_AN_OBJECT, None))
+    assert json.loads(scalar)["raw"] == "[1,2]"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_a_rejects_file_of_json_gives_the_same_rejects_when_it_is_sent_again(form: str) -> None:
+    ingest_app = cql_values.app({"id": "int", "name": "text"}, format=form)
+    data = b'{"id":"x","name":"c"}' if form == "jsonl" else b'[{"id":"x","name":"c"}]'
+    texts = []
+    for _ in range(3):
+        chunks = cql_values.read(ingest_app, data)
+        with RejectsFile(ingest_app.contract.files) as file:
+            for chunk in chunks:
+                file.add(chunk.header, chunk.rejects)
+            data = file.rewound().read()
+        texts.append([reject.fields for chunk in chunks for reject in chunk.rejects])
+    assert texts == [[('{"id":"x","name":"c"}',)]] * 3
