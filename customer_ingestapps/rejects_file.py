@@ -14,6 +14,7 @@ from typing import IO
 from customer_ingestapps.contract import Files
 from customer_ingestapps.csv_text import csv_text
 from customer_ingestapps.header import ADDED_TO_REJECTS
+from customer_ingestapps.media_types import MEDIA_TYPES
 from customer_ingestapps.reasons import Reason, Reject
 
 _IN_MEMORY_BYTES = 1 << 20
@@ -44,6 +45,11 @@ class RejectsFile:
         for line in lines:
             self._write(line)
         self.count += len(rejects)
+
+    @property
+    def media_type(self) -> str:
+        """Say what kind of file it is."""
+        return MEDIA_TYPES[self._dialect.format]
 
     def rewound(self) -> IO[bytes]:
         """Return the file, complete, at its start; nothing can be added afterwards."""

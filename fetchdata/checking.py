@@ -19,6 +19,7 @@ from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.registry import DECLARATION, IngestApp, Registry
 from customer_ingestapps.rejects_file import RejectsFile
+from customer_ingestapps.sources import RandomAccess
 from fetchdata.errors import AnswerError, FetchdataError
 from fetchdata.files import BLOCK_BYTES, SourceFile, write_file
 from fetchdata.progress import Advance
@@ -54,15 +55,17 @@ class Checker:
             return Verdict(fault=_fault(error))
         verdict = Verdict(is_to_be_transformed=app.name in self.with_transform)
         with file.open() as source, RejectsFile(app.contract.files) as rejects:
-            self._take(self._chunks(app, file.name, _blocks(source, advance)), verdict, rejects)
+            by_ranges = app.contract.files.format == "parquet"
+            read_from = _Ranges(source, file.size, advance) if by_ranges else _blocks(source, advance)
+            self._take(self._chunks(app, file.name, read_from), verdict, rejects)
             if self.output and rejects.count:
                 write_file(self.output / file.name, rejects.rewound())
         return verdict
 
-    def _chunks(self, app: IngestApp, name: str, blocks: Iterator[bytes]) -> Iterator[Chunk]:
+    def _chunks(self, app: IngestApp, name: str, source: Iterator[bytes] | RandomAccess) -> Iterator[Chunk]:
         expanded_kib = self.constraints.expanded_kib
         limit = None if expanded_kib is None else expanded_kib * 1024
-        return one_behind(read_chunks(app, key_of(name), blocks, expanded_limit=limit))
+        return one_behind(read_chunks(app, key_of(name), source, expanded_limit=limit))
 
     def _take(self, chunks: Iterator[Chunk], verdict: Verdict, rejects: RejectsFile) -> None:
         accounts = FileAccounts()
@@ -109,6 +112,24 @@ def _blocks(source: IO[bytes], advance: Advance) -> Iterator[bytes]:
     while block := source.read(BLOCK_BYTES):
         advance(len(block))
         yield block
+
+
+@dataclass
+class _Ranges:
+    """An open file that is read by ranges; what is read again is not told again."""
+
+    source: IO[bytes]
+    size: int
+    advance: Advance
+    told: int = 0
+
+    def read_range(self, start: int, size: int) -> bytes:
+        self.source.seek(start)
+        found = self.source.read(size)
+        step = min(len(found), self.size - self.told)
+        self.told += step
+        self.advance(step)
+        return found
 
 
 def _fault(error: FileRejected) -> Fault:

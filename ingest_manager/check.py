@@ -102,7 +102,7 @@ class Check:
         return None
 
     def _send(self, file: "_LocalFile", version: ObjectVersion, app: IngestApp, seen: "_Seen") -> None:
-        source = OpenObject(file, version, file.read_range(version, 0), {})
+        source = OpenObject(file, version, file.read_range(version, 0, _RANGE_BYTES), {})
         load = Load(
             load_id=uuid.uuid4(),
             customer=self.customer.id,
@@ -139,10 +139,10 @@ class Check:
 class _LocalFile:
     path: Path
 
-    def read_range(self, _: ObjectVersion, offset: int) -> bytes:
+    def read_range(self, _: ObjectVersion, start: int, size: int) -> bytes:
         with self.path.open("rb") as source:
-            source.seek(offset)
-            return source.read(_RANGE_BYTES)
+            source.seek(start)
+            return source.read(size)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class _Table:
     """The rows as they would be stored at the end: a later chunk wins over an earlier one."""
 
     def __init__(self, contract: AppContract) -> None:
-        self._readers = {name: reader_of(column.type) for name, column in contract.columns.items()}
+        self._readers = {name: reader_of(cql) for name, cql in contract.cql_types.items()}
         columns = list(contract.columns)
         self._key = [columns.index(name) for name in contract.table.key]
         self._cells: dict[tuple[Cell, ...], list[Cell]] = {}

@@ -106,7 +106,7 @@ class Loading:
             outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
             self.on_effect("rows")
             if rejects.count:
-                self.archive.keep_rejects(lease.load, rejects.rewound())
+                self.archive.keep_rejects(lease.load, rejects)
                 self.on_effect("rejects")
         return outcome
 

@@ -28,7 +28,7 @@ def rejects(
     """
     settings = Settings()
     with open_ledger(settings) as ledger:
-        body = rejects_of(load, ledger.find(load), connect_store(settings))
+        body = rejects_of(load, ledger.find(load), connect_store(settings)).blocks
     if output is None:
         sys.stdout.buffer.writelines(body)
         return

@@ -19,6 +19,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 
 from bucket_policies import tokens
 from bucket_policies.errors import TokenError
+from customer_ingestapps.media_types import ENDINGS
 from ingest_manager.errors import IngestError, ObjectGone
 from ingest_manager.history import LoadQuery, LoadView, find_loads
 from ingest_manager.ledger import Ledger
@@ -125,15 +126,25 @@ def show_load(sources: FromSources, load_id: UUID, customer: OfCustomer) -> Load
 @_router.get(
     "/loads/{load_id}/rejects",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}, "description": "The rejects file."}},
+    responses={
+        200: {
+            "content": {media_type: {} for media_type in ENDINGS},
+            "description": "The rejects, in the format of the file; those of Parquet are CSV.",
+        }
+    },
 )
 def show_rejects(sources: FromSources, load_id: UUID, customer: OfCustomer) -> StreamingResponse:
     """Return the rejects file of one load."""
     try:
-        body = rejects_of(load_id, _own_load(sources.ledger, load_id, customer), sources.store)
+        found = rejects_of(load_id, _own_load(sources.ledger, load_id, customer), sources.store)
     except ObjectGone as error:
         raise HTTPException(404, str(error)) from error
-    return StreamingResponse(body, headers={"Content-Type": "text/csv"})  # in the file's own encoding
+    name = f"{load_id}{ENDINGS.get(found.media_type, '')}"
+    headers = {  # no charset: it is in the file's own encoding
+        "Content-Type": found.media_type,
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return StreamingResponse(found.blocks, headers=headers)
 
 
 @_router.get("/healthz")

@@ -90,7 +90,8 @@ def send_rows(
         FileRejected: it cannot be read to its end; the accounts tell what was handed over.
     """
     expanded_limit = customer.constraints.expanded_kib * 1024
-    chunks = read_chunks(app, lease.load.key, source.blocks(), expanded_limit=expanded_limit)
+    read_from = source if app.contract.files.format == "parquet" else source.blocks()
+    chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit)
     for chunk in one_behind(chunks):
         rejects.add(chunk.header, chunk.rejects)
         accounts.check(chunk, customer.constraints)
