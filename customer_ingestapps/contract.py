@@ -77,8 +77,13 @@ class Files(Declared):
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     """What becomes of a file with columns that the table does not use."""
 
+    csv_keys: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Of Parquet: globs on CSV files of the same columns, such as its corrected rejects."""
+
     @model_validator(mode="after")
     def _suits_the_format(self) -> Self:
+        if self.csv_keys and self.format != "parquet":
+            raise ValueError(f"csv_keys is not for files of the format {self.format!r}")
         csv_only, text_only = {"delimiter", "quote"}, {"encoding", "null_words"}
         refused = {"csv": set(), "jsonl": csv_only, "json": csv_only}.get(self.format, csv_only | text_only)
         for key in sorted(self.widened & refused):
@@ -141,6 +146,13 @@ class AppContract(Declared):
             if times > 1:
                 raise ValueError(f"columns: two names differ from {folded!r} in case only")
         return self
+
+    def by_format(self) -> Iterator[Self]:
+        """Give the contract for each format that the app takes: its own, and CSV if it has `csv_keys`."""
+        yield self
+        if self.files.csv_keys:
+            files = Files(keys=self.files.csv_keys, format="csv", extra_columns=self.files.extra_columns)
+            yield self.model_copy(update={"files": files})
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Give the folded names of the file's columns from which a table column is made."""

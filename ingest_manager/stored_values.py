@@ -19,7 +19,7 @@ _EXACT_INTEGERS = 2**53  # beyond it a JSON number is not the same to every read
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive, as the driver's are
 
 
-class _Timestamp(cqltypes.DateType):
+class _Timestamp(cqltypes.DateType):  # type: ignore[misc]  # the driver has no types
     """A timestamp to the millisecond: the driver's own way is by a float, a microsecond off in far years."""
 
     typename = "timestamp"

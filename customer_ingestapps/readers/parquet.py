@@ -28,6 +28,7 @@ from customer_ingestapps.sources import RandomAccess
 MOST_ROW_GROUP_BYTES = 256 << 20
 """Of a row group before compression and encoding."""
 
+_TEXT = CqlType("text")
 _BUFFER_BYTES = 1 << 20
 _THRIFT_BYTES, _THRIFT_ITEMS = 16 << 20, 1 << 20  # of the footer's and the pages' own structure
 
@@ -76,6 +77,8 @@ class ParquetReader:
             FileRejected: the file is damaged further on, or becomes too large.
         """
         wanted = _wanted(positions, contract)
+        by_place = {place: wanted[name] for name, place in positions.items()}
+        kinds = [by_place.get(place, _TEXT) for place in range(len(self.header))]
         line, size = 1, 0
         for batch in self._batches():
             size += sum(map(_expanded_bytes, batch.columns))
@@ -86,7 +89,7 @@ class ParquetReader:
             yield TextRows(
                 columns=pl.DataFrame(columns),
                 lines=np.arange(line, line + batch.num_rows),
-                fields_of=partial(_fields, batch, contract.files),
+                fields_of=partial(_fields, batch, kinds, contract.files),
                 last_line=line + batch.num_rows - 1,
                 unreadable=[],
             )
@@ -174,7 +177,7 @@ class _Ranges(io.RawIOBase):
 
 def _wanted(positions: Mapping[str, int], contract: AppContract) -> dict[str, CqlType]:
     """Give the type that each column of the file is read for; of several, the first that is no text."""
-    wanted = dict.fromkeys(positions, CqlType("text"))
+    wanted = dict.fromkeys(positions, _TEXT)
     for name, column in contract.columns.items():
         for source in contract.sources(name):
             if source in wanted and column.template is None and wanted[source].name == "text":
@@ -198,6 +201,8 @@ def _column(batch: pa.RecordBatch, place: int, wanted: CqlType) -> pl.Series:
     return pl.Series(texts_of(batch.column(place), wanted), dtype=pl.String)
 
 
-def _fields(batch: pa.RecordBatch, dialect: Files, row: int) -> Fields:
-    texts = (texts_of(column.slice(row, 1)).to_pylist()[0] for column in batch.columns)
+def _fields(batch: pa.RecordBatch, kinds: Sequence[CqlType], dialect: Files, row: int) -> Fields:
+    """Write a row as the CSV that would give the same values."""
+    columns = zip(batch.columns, kinds, strict=True)
+    texts = (texts_of(column.slice(row, 1), kind).to_pylist()[0] for column, kind in columns)
     return tuple(csv_text(text, dialect) for text in texts)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from support.cql_values import app, read
+from support.every_type import COLUMNS, TIMED, TYPES, VALUES
 
 from customer_ingestapps.cells import encode_rows
 from ingest_manager.cassandra_session import CassandraSession, connect
@@ -18,55 +19,6 @@ from ingest_manager.tables import check_table, declare_keyspace, declare_table, 
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")
-
-TIMED = "123e4567-e89b-12d3-a456-426614174000"
-TYPES = {
-    "address": {"street": "text", "tags": "frozen<set<text>>"},
-    "person": {"name": "text", "home": "frozen<address>"},
-}
-COLUMNS = {
-    "id": "int",
-    "when": "decimal",
-    "txt": "text",
-    "asc": "ascii",
-    "tiny": "tinyint",
-    "small": "smallint",
-    "big": "bigint",
-    "var": "varint",
-    "flo": "float",
-    "dou": "double",
-    "dec": "decimal",
-    "boo": "boolean",
-    "day": "date",
-    "tim": "time",
-    "sta": "timestamp",
-    "dur": "duration",
-    "uid": "uuid",
-    "tid": "timeuuid",
-    "net": "inet",
-    "blo": "blob",
-    "lis": "frozen<list<int>>",
-    "ses": "set<int>",
-    "fse": "frozen<set<int>>",
-    "map": "map<text, frozen<list<decimal>>>",
-    "tup": "tuple<int, text, frozen<set<smallint>>>",
-    "who": "frozen<person>",
-    "adr": "address",
-    "vec": "vector<float, 3>",
-    "vet": "vector<text, 2>",
-    "ves": "vector<smallint, 2>",
-    "vel": "vector<frozen<list<int>>, 2>",
-}
-VALUES = {
-    "id": 1, "when": "1.50", "txt": "数据 🙂", "asc": "a", "tiny": -128, "small": 32767,
-    "big": 9007199254740993, "var": -123456789012345678901234567890, "flo": 0.1, "dou": 5e-324,
-    "dec": "0.10", "boo": True, "day": "0001-01-01", "tim": "23:59:59.999999999",
-    "sta": "2024-03-10T12:00:00.1239Z", "dur": "-1y2mo3d4ns", "uid": TIMED, "tid": TIMED,
-    "net": "2001:db8::1", "blo": "0x00ff", "lis": [3, 1, 3], "ses": [3, -1, 2], "fse": [3, -1, 2],
-    "map": {"b": ["1.0", "2.50"], "a": []}, "tup": [1, None, [2]],
-    "who": {"name": "Ann", "home": {"street": "x", "tags": ["b", "a"]}}, "adr": {"street": "y"},
-    "vec": [1, 2.5, -3], "vet": ["a", "x" * 200], "ves": [1, -1], "vel": [[1], []],
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

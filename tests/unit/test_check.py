@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from support import fakes
+from support import every_type, fakes
+from support.app_documents import app_toml
+from support.written_files import as_json_lines, as_parquet
 from typer.testing import CliRunner
 
 from customer_ingestapps.registry import Registry
@@ -84,6 +86,25 @@ def test_rows_of_one_key_are_folded_within_and_across_chunks(apps: Path) -> None
     assert view.rows is not None
     assert (view.rows_read, view.table_rows, len(view.rows)) == (10_003, 10_001, 10_001)
     assert view.rows[0] == {"id": 0, "name": "late", "points": 7, "note": None}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_values_of_every_type_are_shown_as_they_could_be_sent(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "apps" / "acme" / "t"
+    folder.mkdir(parents=True)
+    app = app_toml(
+        files={"keys": ["*"], "format": form},
+        table={"name": "t", "partition_key": ["id"]},
+        columns=every_type.COLUMNS,
+        types={name: dict(fields) for name, fields in every_type.TYPES.items()},
+    )
+    (folder / "app.toml").write_text(app)
+    types = Registry(tmp_path / "apps").pick("acme", "t").contract.cql_types
+    rows = [every_type.VALUES]
+    body = as_parquet(rows, types) if form == "parquet" else as_json_lines(rows)
+    view = check(tmp_path / "apps", body, "t.rows", formats=[".rows"])
+    assert view.rejects == []
+    assert view.rows == [every_type.VALUES | every_type.SHOWN]
 
 
 def test_object_longer_than_one_range_is_read_whole(apps: Path) -> None:

@@ -1,5 +1,6 @@
 """What a customer sees of its loads over HTTP, and what it does not."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -145,6 +146,17 @@ def test_rejects_are_given_as_they_were_stored(service: Service) -> None:
     answer = service.get(f"/loads/{load.load_id}/rejects")
     assert (answer.status_code, answer.content) == (200, b"\xe9\n")
     assert answer.headers["content-type"] == "text/csv"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{load.load_id}.csv"'
+
+
+def test_rejects_of_json_say_that_they_are_json(service: Service) -> None:
+    load = fakes.load(LoadStatus.PARTLY_LOADED, rows_rejected=1)
+    service.ledger.enter(load)
+    key = f"rejects/{load.load_id}.csv"
+    service.store.put("archive-acme", key, io.BytesIO(b"[]"), media_type="application/json")
+    answer = service.get(f"/loads/{load.load_id}/rejects")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{load.load_id}.json"'
 
 
 @pytest.mark.parametrize(
