@@ -80,6 +80,9 @@ class Settings(FolderSettings):
     status_tls_key: Path | None = Field(None, validate_default=True, description="Its key.")
 
     workers: int = Field(4, ge=1, description="Worker processes.")
+    worker_memory_mib: int = Field(
+        1024, ge=256, description="Memory that a load may take beyond what an idle worker has, MiB."
+    )
     prefetch: int = Field(8, ge=1, description="Unacknowledged deliveries per customer's queue.")
     lease_seconds: int = Field(30, ge=1, description="How long a claim holds without renewal.")
     lease_renew_seconds: int = Field(10, ge=1, description="How often a running load renews its claim.")

@@ -81,7 +81,8 @@ class ParquetReader:
         kinds = [by_place.get(place, _TEXT) for place in range(len(self.header))]
         line, size = 1, 0
         for batch in self._batches():
-            size += sum(map(_expanded_bytes, batch.columns))
+            with self._faults():
+                size += sum(map(_expanded_bytes, batch.columns))
             if self._expanded_limit is not None and size > self._expanded_limit:
                 raise self._too_large()
             with self._faults():
@@ -135,6 +136,9 @@ class ParquetReader:
             yield
         except FileRejected:
             raise
+        except MemoryError as error:
+            message = "a page of the Parquet file takes more memory than there is for it"
+            raise FileRejected(Reason.ROW_GROUP_TOO_LARGE, message) from error
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             if self._ranges.fault:
                 raise self._ranges.fault from None

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from support import every_type
 from support.app_documents import app_toml
 from support.cql_values import EPOCH
-from support.testbed import Platform, keyspace
+from support.hostile_parquet import bomb
+from support.testbed import Platform, children_of, csv_of, is_worker, keyspace
 from support.written_files import Rows, as_csv, as_json_array, as_json_lines, as_parquet
 
-from customer_ingestapps.cql_types import parse_type
+from customer_ingestapps.cql_types import CqlType, parse_type
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
 
@@ -37,22 +38,25 @@ PACKED: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-def declared(columns: Mapping[str, str], key: Sequence[str], form: str) -> str:
+def declared(columns: Mapping[str, str], key: Sequence[str], form: str, **files: Any) -> str:
     return app_toml(
-        files={"keys": [f"{form}/**"], "format": form},
+        files={"keys": [f"{form}/**"], "format": form} | files,
         table={"name": form, "partition_key": key[:1], "clustering_key": key[1:]},
         columns=columns,
         types=every_type.TYPES,
     )
 
 
+def types_of(columns: Mapping[str, str]) -> dict[str, CqlType]:
+    return {name: parse_type(cql, every_type.TYPES) for name, cql in columns.items()}
+
+
 def written(form: str, columns: Mapping[str, str], rows: Rows) -> bytes:
-    types = {name: parse_type(cql, every_type.TYPES) for name, cql in columns.items()}
     write = {
         "csv": as_csv,
         "jsonl": as_json_lines,
         "json": as_json_array,
-        "parquet": partial(as_parquet, types=types),
+        "parquet": partial(as_parquet, types=types_of(columns)),
     }
     return write[form](rows)
 
@@ -173,3 +177,57 @@ def test_any_table_of_values_comes_back_equal_from_every_format(platform: Platfo
 
     with platform.manager():
         comes_back()
+
+
+def test_rejects_of_json_and_parquet_come_back_corrected(platform: Platform) -> None:
+    columns = every_type.COLUMNS
+    rows = [every_type.VALUES | {"id": "1"}, every_type.VALUES | {"id": "x"}]
+    bodies = {
+        "jsonl": as_json_lines(rows),
+        "json": as_json_array(rows),
+        "parquet": as_parquet(rows, types_of(columns) | {"id": CqlType("text")}),
+    }
+    sent_again = {"jsonl": "jsonl/again.jsonl", "json": "json/again.json", "parquet": "corrected/again.csv"}
+    apps = {form: declared(columns, ["id"], form) for form in ("jsonl", "json")}
+    apps["parquet"] = declared(columns, ["id"], "parquet", csv_keys=["corrected/*.csv"])
+    customer = platform.add_customer(apps=apps, **DOCUMENT)
+    platform.apply()
+    media_types = {}
+    with platform.manager():
+        for form, body in bodies.items():
+            platform.put(customer, f"{form}/a.{form}", body)
+        for load in platform.settled(customer, 3):
+            assert (load["status"], load["rows_written"], load["rows_rejected"]) == ("partly_loaded", 1, 1)
+            form, load_id = load["key"].partition("/")[0], load["load_id"]
+            rejects = platform.command("ingest-manager", "rejects", str(load_id))
+            stored = platform.s3.head_object(Bucket=f"archive-{customer}", Key=f"rejects/{load_id}.csv")
+            media_types[form] = stored["ContentType"]
+            corrected = rejects.replace("x," if form == "parquet" else '"x",', "2,", 1)
+            platform.put(customer, sent_again[form], corrected.encode())
+        again = platform.settled(customer, 6)
+    assert [load["status"] for load in again if "again" in load["key"]] == ["loaded"] * 3
+    assert media_types == {"jsonl": "application/jsonl", "json": "application/json", "parquet": "text/csv"}
+    for form in bodies:
+        first, second = sorted(platform.rows(customer, table=form), key=lambda row: row["id"])
+        assert repr(first | {"id": 2}) == repr(second), form
+
+
+def test_page_beyond_a_workers_memory_is_refused_and_others_go_on(platform: Platform) -> None:
+    hostile = platform.add_customer(
+        apps={"parquet": declared({"id": "bigint"}, ["id"], "parquet")}, **DOCUMENT
+    )
+    other = platform.add_customer()
+    platform.apply()
+    with platform.manager() as manager:
+        platform.put(hostile, "parquet/a.parquet", bomb(1_900_000_000))
+        platform.put(hostile, "parquet/b.parquet", bomb(1_000_000))
+        platform.put(other, "a.csv", csv_of([(1, "a", "b")]))
+        loads = {load["key"]: load for load in platform.settled(hostile, 2)}
+        [sound] = platform.settled(other, 1)
+        workers = [pid for pid in children_of(manager.pid) if is_worker(pid)]
+    outcomes = {key: (load["status"], load["reason"], load["worker"]) for key, load in loads.items()}
+    status, reason, worker = outcomes["parquet/a.parquet"]
+    assert (status, reason) == ("rejected", "row_group_too_large")
+    assert int(worker.rpartition("/")[2]) in workers  # it lives
+    assert (outcomes["parquet/b.parquet"][0], sound["status"]) == ("loaded", "loaded")
+    assert [row["id"] for row in platform.rows(hostile, table="parquet")] == [0]

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from support import fakes
 
 from bucket_policies.api import AppDeclaration
@@ -90,6 +92,19 @@ def test_every_file_is_told_with_its_rows_and_first_faults(folder: Path) -> None
     assert found.files[4].cells()[-1].startswith("no_app: no ingest app takes 'planes.csv'")
     assert (found.exit_code, found.summary()) == (1, "3 refused, 1 good, 1 has rejects")
     assert set(service.paths) == {"/constraints", "/app"}
+
+
+def test_parquet_is_read_by_ranges(folder: Path) -> None:
+    ids = pa.table({"id": [*map(str, range(50_000)), "x"], "name": ["n"] * 50_001})
+    parquet.write_table(ids, folder / "people.parquet", row_group_size=10_000)
+    toml = PEOPLE.replace("csv", "parquet").replace('null_words = ["NULL"]\n', "")
+    service = Service(toml, constraints={"formats": [".parquet"], "data_sizes": 4096})
+    found = service.validate(folder).files[0].verdict
+    assert found is not None
+    assert (found.rows_read, found.rows_written, found.rows_rejected) == (50_001, 50_000, 1)
+    assert [(reject.line, reject.column, reject.reason) for reject in found.rejects] == [
+        (50_001, "id", "bad_value")
+    ]
 
 
 def test_clean_folder_is_exit_0(folder: Path) -> None:
