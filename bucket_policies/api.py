@@ -62,7 +62,6 @@ class CurrentConstraints(FileRules):
     expanded_kib: int | None = None
     replay_days: int | None = None
     after_load: str | None = None
-    max_rejects: int | str | None = None
 
     used_bytes: int
     """Bytes in staging and granted, of `quota_kib`."""
@@ -87,6 +86,23 @@ class CredentialsAnswer:
 
     number_files: int
     """How many objects may be put with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppDeclaration:
+    """One ingest app as its `app.toml` declares it."""
+
+    name: str
+    toml: str
+    has_transform: bool
+    """Whether code of its own, which stays with the service, changes the rows before they are stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppsAnswer:
+    """`GET /app`: the customer's own apps."""
+
+    apps: tuple[AppDeclaration, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,12 +23,14 @@ from starlette.middleware.base import RequestResponseEndpoint
 from bucket_policies import credentials, grants, tokens
 from bucket_policies.allowances import AllowanceStore
 from bucket_policies.api import (
+    AppsAnswer,
     CredentialsAnswer,
     CurrentConstraints,
     ErrorAnswer,
     RefusedFile,
     UploadAnswer,
 )
+from bucket_policies.app_declarations import read_declarations
 from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import (
     DocumentError,
@@ -174,6 +176,12 @@ def constraints(service: OurService, customer: ItsCustomer) -> CurrentConstraint
         status_url=service.settings.status_url,
         status_token=service.token(customer),
     )
+
+
+@_router.get("/app")
+def app_declarations(service: OurService, customer: ItsCustomer) -> AppsAnswer:
+    """Give a customer its own apps' declarations, to check files by before it sends them."""
+    return AppsAnswer(apps=read_declarations(service.settings.apps_folder, customer.id))
 
 
 @_router.post("/uploads")

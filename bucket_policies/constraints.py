@@ -15,7 +15,6 @@ from bucket_policies.errors import DocumentError
 from bucket_policies.rules import FileRules, Violation, escaped
 
 EXPANSION = 100  # expanded_kib / data_sizes by default: above any honest text, a tenth of what a bomb reaches
-PERCENT_FROM_ROWS = 1000  # a percentage of fewer rows says nothing
 
 
 def _checked_ending(ending: str) -> str:
@@ -79,7 +78,12 @@ class Constraints(BaseModel):
     @property
     def file_rules(self) -> FileRules:
         """What it says about files, without pydantic."""
-        return FileRules(formats=self.formats, number_files=self.number_files, data_sizes=self.data_sizes)
+        return FileRules(
+            formats=self.formats,
+            number_files=self.number_files,
+            data_sizes=self.data_sizes,
+            max_rejects=self.max_rejects,
+        )
 
     def violations(self, name: str, size: int | None) -> list[Violation]:
         """Judge one file by its name and its size in bytes (None = not known); the empty list accepts it."""
@@ -87,12 +91,7 @@ class Constraints(BaseModel):
 
     def too_many_rejects(self, rejected: int, rows_read: int) -> bool:
         """Ask, at the end of a chunk, whether so many rejected rows end the load."""
-        if self.max_rejects is None:
-            return False
-        if isinstance(self.max_rejects, int):
-            return rejected > self.max_rejects
-        percent = float(self.max_rejects.removesuffix("%"))
-        return rows_read >= PERCENT_FROM_ROWS and rejected * 100 > percent * rows_read
+        return self.file_rules.too_many_rejects(rejected, rows_read)
 
 
 def parse_constraints(document: bytes) -> Constraints:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LONGEST_KEY_BYTES = 1024
+PERCENT_FROM_ROWS = 1000  # a percentage of fewer rows says nothing
 LONGEST_PART_BYTES = 255  # MinIO keeps every part of a key as a directory
 
 
@@ -44,6 +45,9 @@ class FileRules:
     data_sizes: int
     """The largest file, in KiB, inclusive."""
 
+    max_rejects: int | str | None = None
+    """How many rows may be rejected: a count, a percentage, or None for any number."""
+
     def violations(self, name: str, size: int | None) -> list[Violation]:
         """Judge one file by its name and its size in bytes (None = not known); the empty list accepts it."""
         found = list(_name_violations(name))
@@ -52,6 +56,15 @@ class FileRules:
         if size is not None and size > self.data_sizes * 1024:
             found.append(self._size_violation(size))
         return found
+
+    def too_many_rejects(self, rejected: int, rows_read: int) -> bool:
+        """Ask, at the end of a chunk, whether so many rejected rows end the load."""
+        if self.max_rejects is None:
+            return False
+        if isinstance(self.max_rejects, int):
+            return rejected > self.max_rejects
+        percent = float(self.max_rejects.removesuffix("%"))
+        return rows_read >= PERCENT_FROM_ROWS and rejected * 100 > percent * rows_read
 
     def _format_violation(self, name: str) -> Violation:
         allowed = ", ".join(self.formats)

@@ -17,6 +17,7 @@ from bucket_policies.secret_files import SecretFileSettings
 PREFIX = "BUCKET_POLICIES_"
 _ADDRESS = r"^https?://[^/\s]+"
 LONGEST_CREDENTIALS_SECONDS = 12 * 3600
+_APPS = Path(__file__).parent.parent / "customer_ingestapps"
 
 
 class DocumentSettings(SecretFileSettings):
@@ -104,6 +105,9 @@ class AuthSettings(StoreSettings):
     status_url: str
     """The status service's address as customers see it."""
 
+    apps_folder: Path = Field(default=_APPS, validation_alias="CUSTOMER_INGESTAPPS_DIR")
+    """Where the customers' apps are declared."""
+
     listen: str = Field(default="127.0.0.1:8080", pattern=r"^.+:\d{1,5}$")
     """host:port of the auth service."""
 
@@ -156,4 +160,4 @@ def read_settings(kind: type[S], **given: str) -> S:
 
 
 def _variable(field: int | str) -> str:
-    return str(field).upper() if str(field).startswith(PREFIX) else f"{PREFIX}{field}".upper()
+    return str(field) if str(field).isupper() else f"{PREFIX}{field}".upper()

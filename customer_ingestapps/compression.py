@@ -1,27 +1,35 @@
-"""Compression: a file's blocks as they were before gzip. Content and name must agree; nothing is left unread.
+"""Compression: a file's blocks as they were before gzip or zstd. Nothing is left unread, nothing unchecked.
 
-Only the bytes decide: what a store or a client says about an object's encoding plays no part.
+The size after decompression is limited while it is counted, so a bomb stops at the limit.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+import zstandard
+
+from customer_ingestapps.blocks import blocks_of
+from customer_ingestapps.contents import named_compression
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reasons import Reason
 
-_GZIP_MAGIC = b"\x1f\x8b"
+MOST_WINDOW_BYTES = 8 << 20
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_ZSTD_FEED_BYTES = 256  # they may become some 10 MB: what comes out at a time cannot be limited
 
 
 def expanded(key: str, blocks: Iterable[bytes], block_bytes: int, *, limit: int | None) -> Iterator[bytes]:
-    """Give a file's decompressed blocks, none larger than `block_bytes`.
+    """Give a file's decompressed blocks; how it is compressed is in its name, and was checked.
 
     Raises:
-        FileRejected: name and content disagree about gzip; the gzip is cut off, damaged or followed by
-            something else; there are more than `limit` bytes.
+        FileRejected: the content is cut off, damaged or followed by something else; there are more than
+            `limit` bytes.
     """
+    kind = named_compression(key)
     total = 0
-    for block in _gunzipped(_checked(key, blocks), block_bytes) if _says_gzip(key) else _checked(key, blocks):
+    for block in _KINDS[kind].expand(blocks, block_bytes) if kind else blocks:
         total += len(block)
         if limit is not None and total > limit:
             message = f"the file has more than {limit} bytes after decompression"
@@ -29,48 +37,64 @@ def expanded(key: str, blocks: Iterable[bytes], block_bytes: int, *, limit: int 
         yield block
 
 
-def _says_gzip(key: str) -> bool:
-    return key.lower().endswith(".gz")
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one compression is told and undone; members of gzip and frames of zstd stand for themselves."""
+
+    name: str
+    first_bytes: bytes
+    padding: bytes
+    feed_bytes: int
+    member: Callable[[], Any]
+    step: Callable[[Any, bytes, int], tuple[bytes, bytes]]
+
+    def expand(self, blocks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
+        """Decompress all members, one after the other; zeros between and behind those of gzip are padding."""
+        member = None
+        for block in blocks_of(self.feed_bytes, blocks):
+            rest = block if member else self._next(block)
+            while rest:
+                member = member or self.member()
+                content, rest = self.step(member, rest, block_bytes)
+                yield content
+                if member.eof:
+                    rest, member = self._next(member.unused_data), None
+        if member:
+            message = f"the {self.name} ends before its end mark: the file is not complete"
+            raise FileRejected(Reason.TRUNCATED, message)
+
+    def _next(self, data: bytes) -> bytes:
+        data = data.lstrip(self.padding) if self.padding else data
+        if data and data[0] not in self.first_bytes:
+            message = f"bytes that are not {self.name} follow the end of the {self.name}"
+            raise FileRejected(Reason.TRAILING_BYTES, message)
+        return data
 
 
-def _checked(key: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Pass blocks on if the first agrees with the name; it must have two bytes, if the file has."""
-    is_first = True
-    for block in blocks:
-        if is_first and block.startswith(_GZIP_MAGIC) != _says_gzip(key):
-            says, holds = ("is gzip", "is not") if _says_gzip(key) else ("is not gzip", "is")
-            raise FileRejected(Reason.WRONG_COMPRESSION, f"by its name the file {says}, its content {holds}")
-        is_first = False
-        yield block
-    if is_first and _says_gzip(key):
-        raise FileRejected(Reason.WRONG_COMPRESSION, "by its name the file is gzip, but it is empty")
-
-
-def _gunzipped(blocks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
-    """Decompress all members, one after the other; zeros between and behind them are padding."""
-    member = None
-    for block in blocks:
-        rest = block if member else _next_member(block)
-        while rest:
-            member = member or zlib.decompressobj(_GZIP_WINDOW)
-            yield _decompressed(member, rest, block_bytes)
-            rest = member.unconsumed_tail
-            if member.eof:
-                rest, member = _next_member(member.unused_data), None
-    if member:
-        raise FileRejected(Reason.TRUNCATED, "the gzip ends before its end mark: the file is not complete")
-
-
-def _decompressed(member: "zlib._Decompress", data: bytes, block_bytes: int) -> bytes:
+def _gunzip(member: "zlib._Decompress", data: bytes, block_bytes: int) -> tuple[bytes, bytes]:
     try:
-        return member.decompress(data, block_bytes)
+        return member.decompress(data, block_bytes), member.unconsumed_tail
     except zlib.error as error:  # such as "Error -3 while decompressing data: incorrect data check"
         fault = str(error).rpartition(": ")[2]
         raise FileRejected(Reason.DAMAGED, f"the gzip is damaged: {fault}") from error
 
 
-def _next_member(data: bytes) -> bytes:
-    data = data.lstrip(b"\0")
-    if data and data[:1] != _GZIP_MAGIC[:1]:
-        raise FileRejected(Reason.TRAILING_BYTES, "bytes that are not gzip follow the end of the gzip")
-    return data
+def _unzstd(member: "zstandard.ZstdDecompressionObj", data: bytes, _: int) -> tuple[bytes, bytes]:
+    try:
+        return member.decompress(data), b""
+    except zstandard.ZstdError as error:
+        fault = str(error).rpartition(": ")[2]
+        if "memory" in fault:
+            message = f"the zstd needs a window of more than {MOST_WINDOW_BYTES} bytes to be read"
+            raise FileRejected(Reason.WINDOW_TOO_LARGE, message) from error
+        raise FileRejected(Reason.DAMAGED, f"the zstd is damaged: {fault}") from error
+
+
+def _zstd_member() -> "zstandard.ZstdDecompressionObj":
+    return zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW_BYTES).decompressobj()
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "gzip": _Kind("gzip", b"\x1f", b"\0", 1 << 16, lambda: zlib.decompressobj(_GZIP_WINDOW), _gunzip),
+    "zstd": _Kind("zstd", bytes([0x28, *range(0x50, 0x60)]), b"", _ZSTD_FEED_BYTES, _zstd_member, _unzstd),
+}

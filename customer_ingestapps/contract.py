@@ -7,26 +7,18 @@ declared has one documented default, an unknown key or a value that is not allow
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from customer_ingestapps.columns import MARKS, Column, Declared, as_column
+from customer_ingestapps.cql_types import NAMES, CqlType, UserTypes, parse_type
 from customer_ingestapps.errors import ContractError
-from customer_ingestapps.templates import Template, parse_template
 
-CqlType = Literal[
-    "text", "ascii", "tinyint", "smallint", "int", "bigint", "float", "double", "boolean", "date", "timestamp"
-]
+Format = Literal["csv", "jsonl", "json", "parquet"]
 Encoding = Literal[
     "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-2", "iso-8859-15",
     "windows-1250", "windows-1251", "windows-1252", "shift_jis", "euc_kr", "big5", "gb18030",
@@ -52,33 +44,24 @@ def _checked_column_name(name: str) -> str:
     return name
 
 
-def _checked_type(cql: object) -> object:
-    if cql == "counter":
-        raise ValueError("counter columns cannot be loaded: a repeated load would count twice")
-    if isinstance(cql, str) and cql.startswith("list<"):
-        raise ValueError("a list must be frozen<list<…>>: a repeated load would double its elements")
-    return cql
+def _checked_type_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name) or name in NAMES:
+        raise ValueError("a type's name has lower-case letters, digits, _, and is not one of Cassandra's own")
+    return name
 
 
-def _as_table(column: object) -> object:
-    return {"type": column} if isinstance(column, str) else column
+_FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+_Fields = Annotated[Mapping[_FieldName, str], Field(min_length=1)]
 
 
-def _as_template(text: object) -> object:
-    return parse_template(text) if isinstance(text, str) else text
-
-
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class Files(_Declared):
+class Files(Declared):
     """`[files]`: which files the app takes, and how they are to be read."""
 
     keys: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     """Globs on the whole object key, without regard to case: `*` and `?` stop at `/`, `**` does not."""
 
-    format: Literal["csv"]
+    format: Format
+    """`csv`; `jsonl`, one object a line; `json`, an array of objects; `parquet`."""
 
     delimiter: Annotated[str, AfterValidator(_checked_delimiter)] = ","
 
@@ -94,8 +77,21 @@ class Files(_Declared):
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     """What becomes of a file with columns that the table does not use."""
 
+    csv_keys: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Of Parquet: globs on CSV files of the same columns, such as its corrected rejects."""
 
-class Table(_Declared):
+    @model_validator(mode="after")
+    def _suits_the_format(self) -> Self:
+        if self.csv_keys and self.format != "parquet":
+            raise ValueError(f"csv_keys is not for files of the format {self.format!r}")
+        csv_only, text_only = {"delimiter", "quote"}, {"encoding", "null_words"}
+        refused = {"csv": set(), "jsonl": csv_only, "json": csv_only}.get(self.format, csv_only | text_only)
+        for key in sorted(self.widened & refused):
+            raise ValueError(f"{key} is not for files of the format {self.format!r}")
+        return self
+
+
+class Table(Declared):
     """`[table]`: where the rows go."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -108,35 +104,28 @@ class Table(_Declared):
         return self.partition_key + self.clustering_key
 
 
-class Column(_Declared):
-    """One of `[columns]`; a type alone may stand for `{ type = … }`."""
-
-    type: Annotated[CqlType, BeforeValidator(_checked_type)]
-
-    column: Annotated[str, Field(min_length=1)] | None = None
-    """The file's name of it, where it differs."""
-
-    template: Annotated[Template, BeforeValidator(_as_template)] | None = None
-    """A text built from other columns of the file and then parsed like one of the file."""
-
-    empty: Literal["unset", "null"] = "unset"
-    """What no value does to a value stored earlier: `unset` leaves it, `null` deletes it."""
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        if self.column is not None and self.template is not None:
-            raise ValueError("give column or template, not both")
-        return self
-
-
-class AppContract(_Declared):
+class AppContract(Declared):
     """One `app.toml`; `columns` are the table's, in its order."""
 
     files: Files
     table: Table
     columns: Mapping[
-        Annotated[str, AfterValidator(_checked_column_name)], Annotated[Column, BeforeValidator(_as_table)]
+        Annotated[str, AfterValidator(_checked_column_name)], Annotated[Column, BeforeValidator(as_column)]
     ] = Field(min_length=1)
+    types: Mapping[Annotated[str, AfterValidator(_checked_type_name)], _Fields] = {}
+    """User-defined types: their fields in order."""
+
+    @cached_property
+    def cql_types(self) -> Mapping[str, CqlType]:
+        """The types of the table's columns."""
+        return {name: parse_type(column.type, self.types) for name, column in self.columns.items()}
+
+    @model_validator(mode="after")
+    def _has_sound_types(self) -> Self:
+        faults = [*_type_faults(self.types), *_column_faults(self)]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
 
     @model_validator(mode="after")
     def _has_a_sound_key(self) -> Self:
@@ -158,11 +147,60 @@ class AppContract(_Declared):
                 raise ValueError(f"columns: two names differ from {folded!r} in case only")
         return self
 
+    def by_format(self) -> Iterator[Self]:
+        """Give the contract for each format that the app takes: its own, and CSV if it has `csv_keys`."""
+        yield self
+        if self.files.csv_keys:
+            files = Files(keys=self.files.csv_keys, format="csv", extra_columns=self.files.extra_columns)
+            yield self.model_copy(update={"files": files})
+
     def sources(self, name: str) -> tuple[str, ...]:
         """Give the folded names of the file's columns from which a table column is made."""
         column = self.columns[name]
         read = column.template.columns if column.template else (column.column or name,)
         return tuple(map(fold, read))
+
+
+def _type_faults(types: UserTypes) -> Iterator[str]:
+    for name in types:
+        try:
+            parse_type(f"frozen<{name}>", types)
+        except ValueError as error:
+            yield f"types.{name}: {error}"
+
+
+def _column_faults(contract: AppContract) -> Iterator[str]:
+    for name, column in contract.columns.items():
+        try:
+            cql = parse_type(column.type, contract.types)
+        except ValueError as error:
+            yield f"columns.{name}.type = {column.type!r}: {error}"
+            continue
+        try:
+            column.check_options(cql)
+            _check_use(contract, name, cql)
+        except ValueError as error:
+            yield f"columns.{name}: {error}"
+
+
+def _check_use(contract: AppContract, name: str, cql: CqlType) -> None:
+    """Raise ValueError where a column cannot be what it is declared to be."""
+    column, is_key = contract.columns[name], name in contract.table.key
+    marks = sorted(column.widened.intersection(MARKS))
+    if marks and contract.files.format != "csv":
+        raise ValueError(
+            f"{marks[0]} is for csv: the numbers of {contract.files.format} have marks of their own"
+        )
+    if column.binary != "hex" and contract.files.format == "parquet":
+        raise ValueError("binary is not for parquet, whose bytes are no text")
+    if cql.name == "list" and not cql.is_frozen:
+        raise ValueError("a list must be frozen<list<…>>: a repeated load would double its elements")
+    if is_key and not cql.is_frozen:
+        raise ValueError(f"in the key it must be frozen<{cql}>")
+    if is_key and cql.holds("duration"):
+        raise ValueError("a duration cannot be in the key: Cassandra cannot order it")
+    if name in contract.table.clustering_key and cql.arguments and cql.holds("decimal"):
+        raise ValueError("decimals in a clustering key must stand alone: 1.0 and 1.00 are one to Cassandra")
 
 
 def load_contract(document: Path) -> AppContract:
@@ -177,7 +215,8 @@ def load_contract(document: Path) -> AppContract:
         faults = [_fault(detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()]
     except (OSError, ValueError) as error:  # TOML's and UTF-8's errors are ValueErrors
         faults = [str(error)]
-    raise ContractError("\n".join(f"{document}: {fault}" for fault in faults))
+    lines = [line for fault in faults for line in fault.splitlines()]
+    raise ContractError("\n".join(f"{document}: {line}" for line in lines))
 
 
 def _fault(where: tuple[int | str, ...], message: str, value: Any) -> str:

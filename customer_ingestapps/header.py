@@ -4,11 +4,13 @@ Names are compared trimmed and without regard to case; what is ambiguous, unname
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from customer_ingestapps.contract import AppContract, fold
 from customer_ingestapps.errors import FileRejected
-from customer_ingestapps.reasons import Reason
+from customer_ingestapps.reasons import Reason, Reject
+
+MOST_COLUMNS = 2_000
 
 ADDED_TO_REJECTS = ("line", "column", "reason")
 """What our rejects files have behind the file's own columns; such a file may be sent again as it is."""
@@ -27,9 +29,17 @@ class Header:
     table_columns: tuple[str, ...]
     """The columns of the table that the file has values for."""
 
+    has_added: bool = False
+    """Whether the file is one of our rejects files, sent again."""
+
     def spelled(self, source: str) -> str:
         """Give a folded name as the file spells it."""
         return self.names[self.positions[source]]
+
+    def own(self, reject: Reject) -> Reject:
+        """Give a row that could not be read without what a rejects file had added to it."""
+        is_ours = self.has_added and reject.fields[-1:] in {(reason.value,) for reason in Reason}
+        return replace(reject, fields=reject.fields[: -len(ADDED_TO_REJECTS)]) if is_ours else reject
 
 
 def match_header(contract: AppContract, fields: Sequence[str | None], line: int) -> Header:
@@ -38,6 +48,9 @@ def match_header(contract: AppContract, fields: Sequence[str | None], line: int)
     Raises:
         FileRejected: a name is missing, stands twice or is unknown, or a column of the key is missing.
     """
+    if len(fields) > MOST_COLUMNS:
+        message = f"the header has {len(fields)} columns, allowed are {MOST_COLUMNS}"
+        raise FileRejected(Reason.TOO_MANY_COLUMNS, message, line=line)
     sources = {name: contract.sources(name) for name in contract.columns}
     used = {source for read in sources.values() for source in read}
     names = _own_names([(field or "").strip() for field in fields], used)
@@ -48,7 +61,7 @@ def match_header(contract: AppContract, fields: Sequence[str | None], line: int)
     for name in contract.table.key:
         _check_key(name, [source for source in sources[name] if source not in known], line)
     table_columns = tuple(name for name, read in sources.items() if known.keys() >= set(read))
-    return Header(tuple(names), known, table_columns)
+    return Header(tuple(names), known, table_columns, has_added=len(names) < len(fields))
 
 
 def _own_names(names: list[str], used: set[str]) -> list[str]:

@@ -5,7 +5,7 @@ ones stay in force, so that a slip of the admin rejects nobody's file.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -22,7 +22,7 @@ DECLARATION = "app.toml"
 
 @dataclass(frozen=True)
 class IngestApp:
-    """One app as it was when it was read; `version` covers every file of its folder."""
+    """One app as it was when it was read, for one format; `version` covers every file of its folder."""
 
     customer: str
     name: str
@@ -105,25 +105,28 @@ def read_apps(folder: Path) -> tuple[IngestApp, ...]:
             f"{own}: stands beside {others[0]}; allowed is one app, or one folder for each of several"
         )
     declarations = [own] if own.exists() else others
-    apps = tuple(_read_app(folder.name, declaration) for declaration in declarations)
+    apps = tuple(app for declaration in declarations for app in _read_app(folder.name, declaration))
     for one, other in combinations(apps, 2):
         _check_apart(one, other)
     return apps
 
 
-def _read_app(customer: str, declaration: Path) -> IngestApp:
+def _read_app(customer: str, declaration: Path) -> Iterator[IngestApp]:
     folder = declaration.parent
-    return IngestApp(customer, folder.name, _version(folder), folder, load_contract(declaration))
+    version = _version(folder)
+    for contract in load_contract(declaration).by_format():
+        yield IngestApp(customer, folder.name, version, folder, contract)
 
 
 def _check_apart(one: IngestApp, other: IngestApp) -> None:
-    both = f"{one.folder / DECLARATION} and {other.folder / DECLARATION}"
+    is_one = one.folder == other.folder
+    both = f"{one.folder / DECLARATION}" + ("" if is_one else f" and {other.folder / DECLARATION}")
     for left, right in product(one.contract.files.keys, other.contract.files.keys):
         if globs.overlap(left, right):
             raise ContractError(
                 f"{both}: files.keys {left!r} and {right!r} can take the same key; only one app may"
             )
-    if one.contract.table.name == other.contract.table.name:
+    if not is_one and one.contract.table.name == other.contract.table.name:
         raise ContractError(
             f"{both}: table.name = {one.contract.table.name!r}: only one app may fill a table"
         )

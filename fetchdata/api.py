@@ -6,15 +6,18 @@ Only a request that no server has begun to carry out is sent again.
 
 import ssl
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import IO, TypeVar
+from uuid import UUID
 
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from bucket_policies.api import (
+    AppDeclaration,
+    AppsAnswer,
     CredentialsAnswer,
     CurrentConstraints,
     ErrorAnswer,
@@ -24,7 +27,14 @@ from bucket_policies.api import (
 )
 from bucket_policies.rules import escaped
 from fetchdata.answers import ShapeError, parse, plain
-from fetchdata.errors import AnswerError, BusyError, LoginError, TrustError, UnreachableError
+from fetchdata.errors import (
+    AnswerError,
+    BusyError,
+    LoginError,
+    NotThereError,
+    TrustError,
+    UnreachableError,
+)
 from fetchdata.trust import distrust
 
 MOST_FILES = 10_000  # of one upload: the status service lists no more at once
@@ -46,6 +56,12 @@ class Load:
     rows_written: int | None = None
     rows_rejected: int | None = None
     event_at: datetime | None = None
+
+    @property
+    def remark(self) -> str:
+        """Why not every row is in, or how to see why."""
+        hint = f"see: fetchdata rejects {self.load_id}" if self.rows_rejected else ""
+        return "; ".join(part for part in (self.message, hint) if part)
 
     @property
     def is_over(self) -> bool:
@@ -91,6 +107,10 @@ class AuthService:
             raise AnswerError(f"{origin(request.url)} did not answer for every file in order")
         return answer
 
+    def apps(self) -> tuple[AppDeclaration, ...]:
+        """Get the customer's own apps, as they are declared."""
+        return _ask(self._client, self._client.build_request("GET", "/app"), AppsAnswer).apps
+
     def credentials(self) -> CredentialsAnswer:
         """Get temporary credentials with which any S3 tool may put this customer's files."""
         return _ask(self._client, self._client.build_request("POST", "/credentials"), CredentialsAnswer)
@@ -118,17 +138,41 @@ class StatusService:
         self._access = self._auth.constraints()
         return self._loads(self._access, query)
 
+    def copy_rejects(self, load_id: UUID, target: IO[bytes]) -> None:
+        """Write the rejects of one load to a file.
+
+        Raises:
+            NotThereError: there are none, or none any more, or no such load of this customer.
+        """
+        request = self._request(self._auth.constraints(), f"/loads/{load_id}/rejects")
+        with closing(_answered(self._client, request, stream=True)) as response:
+            try:
+                target.writelines(response.iter_bytes())
+            except httpx.RequestError as error:
+                raise UnreachableError(f"{origin(request.url)} broke off: {cause(error)}") from error
+
     def _loads(self, access: CurrentConstraints, query: Mapping[str, str | int]) -> tuple[Load, ...]:
-        url = f"{access.status_url.rstrip('/')}/loads"
+        return _ask(self._client, self._request(access, "/loads", query), Loads).loads
+
+    def _request(
+        self, access: CurrentConstraints, path: str, query: Mapping[str, str | int] | None = None
+    ) -> httpx.Request:
+        url = access.status_url.rstrip("/") + path
         headers = {"Authorization": f"Bearer {access.status_token}"}
-        return _ask(
-            self._client, self._client.build_request("GET", url, params=query, headers=headers), Loads
-        ).loads
+        return self._client.build_request("GET", url, params=query, headers=headers)
 
 
 def origin(url: httpx.URL) -> str:
     """Give a URL's server alone, fit to be shown: a presigned URL's query is a secret."""
     return f"{url.scheme}://{url.netloc.decode()}"
+
+
+def _ask(client: httpx.Client, request: httpx.Request, answer: type[Answer]) -> Answer:
+    try:
+        return parse(_answered(client, request).content, answer)
+    except ShapeError as error:
+        server = origin(request.url)
+        raise AnswerError(f"{server} gave an answer that is not ours; is the address right?") from error
 
 
 @retry(
@@ -137,24 +181,24 @@ def origin(url: httpx.URL) -> str:
     wait=wait_exponential(multiplier=0.25),
     reraise=True,
 )
-def _ask(client: httpx.Client, request: httpx.Request, answer: type[Answer]) -> Answer:
-    response, server = _send(client, request), origin(request.url)
+def _answered(client: httpx.Client, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+    response, server = _send(client, request, stream=stream), origin(request.url)
+    if response.is_success:
+        return response
+    response.read()
     if response.status_code in {401, 403}:
         raise LoginError(f"{server} refuses the login: {_message(response)}")
     if response.status_code in {429, 502, 503, 504}:
         raise BusyError(f"{server} cannot answer now, try again later: {_message(response)}")
-    if not response.is_success:
-        raise AnswerError(f"{server} answered {response.status_code}: {_message(response)}")
-    try:
-        return parse(response.content, answer)
-    except ShapeError as error:
-        raise AnswerError(f"{server} gave an answer that is not ours; is the address right?") from error
+    if response.status_code == 404 and stream:  # what is streamed may be gone; a route of ours never is
+        raise NotThereError(_message(response))
+    raise AnswerError(f"{server} answered {response.status_code}: {_message(response)}")
 
 
-def _send(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+def _send(client: httpx.Client, request: httpx.Request, *, stream: bool) -> httpx.Response:
     server, advice = origin(request.url), "check the address and the network, then try again"
     try:
-        return client.send(request)
+        return client.send(request, stream=stream)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         if reason := distrust(error):
             raise TrustError(f"the certificate of {server} {reason}") from error

@@ -4,28 +4,27 @@ Every fault leaves as one line on standard error; standard output holds the tabl
 """
 
 import io
-import json
 import os
 import ssl
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from bucket_policies.rules import escaped
 from fetchdata import __version__, credentials
 from fetchdata.answers import plain
 from fetchdata.api import MOST_FILES, AuthService, Load, StatusService
 from fetchdata.errors import FetchdataError, UsageError
+from fetchdata.printing import print_document, print_table
 from fetchdata.progress import Watcher
 from fetchdata.push import Push
 from fetchdata.report import NOT_ALL_WELL, loads_table
+from fetchdata.row_commands import rejects, validate
 from fetchdata.settings import checked_address, checkout_settings, service_options
 from fetchdata.trust import trust_in
 from fetchdata.upload import Uploader
@@ -34,7 +33,6 @@ from fetchdata.waiting import Waiting
 INTERRUPTED = 130
 INTERNAL_FAULT = 70  # EX_SOFTWARE of sysexits.h
 DEFAULT_FOLDER = Path("client-input-dir")
-WIDE = 10_000  # columns, where no terminal limits a line
 
 EXAMPLES = """\b
 Examples:
@@ -138,9 +136,9 @@ def push(*, directory: Path, wait: bool, wait_timeout: float, as_json: bool, **a
     if wait:
         report = Waiting(services.status, watcher, wait_timeout).complete(report)
     if as_json:
-        _print_document(report.document())
+        print_document(report.document())
     elif report.outcomes:
-        _print_table(report.table())
+        print_table(report.table())
     watcher.notice(report.summary())
     return report.exit_code
 
@@ -202,6 +200,10 @@ def give_credentials(*, form: str, **access: Any) -> int:
     return 0
 
 
+for command in (validate, rejects):
+    app.add_command(command)
+
+
 def run(arguments: list[str]) -> int:
     """Run the command; whatever happens ends in an exit code and at most one line."""
     for stream in (sys.stdout, sys.stderr):
@@ -225,7 +227,7 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     defaults = dict.fromkeys(app.commands, checkout_settings())
     try:
-        with app.make_context("fetchdata", arguments, default_map=defaults) as context:
+        with app.make_context("fetchdata", arguments, default_map=defaults, obj=_services) as context:
             code = app.invoke(context)
     except click.exceptions.Exit as ended:  # of --help and --version
         code = ended.exit_code
@@ -261,14 +263,6 @@ def _asked_password(user: str) -> str:
 
 def _print_loads(loads: Sequence[Load], *, as_json: bool) -> None:
     if as_json:
-        _print_document({"loads": plain(loads)})
+        print_document({"loads": plain(loads)})
     else:
-        _print_table(loads_table(loads))
-
-
-def _print_document(document: Mapping[str, object]) -> None:
-    print(json.dumps(document, indent=2))
-
-
-def _print_table(table: Table) -> None:
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+        print_table(loads_table(loads))

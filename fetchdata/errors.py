@@ -6,6 +6,7 @@ FetchdataError
 ├── UnreachableError    4  a server does not answer, or says that it cannot now
 │   └── BusyError       4  the same, and nothing has been done yet: asking again does no harm
 ├── TrustError          4  a server's certificate is not trusted
+├── NotThereError       1  what was asked for is not there, or not any more
 ├── AnswerError         4  a server answered something that is not an answer of ours
 └── FileError           –  one file cannot be sent; it becomes a violation in the report and stops no other
 """
@@ -45,6 +46,10 @@ class TrustError(FetchdataError):
     """A server's certificate is not trusted."""
 
     exit_code = 4
+
+
+class NotThereError(FetchdataError):
+    """What was asked for is not there, or not any more."""
 
 
 class AnswerError(FetchdataError):

@@ -3,16 +3,19 @@
 Nothing here knows a constraint; a file that cannot be read, or is no longer what was found, is a FileError.
 """
 
+import gzip
 import hashlib
 import os
+import shutil
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
+from bucket_policies.rules import escaped
 from fetchdata.errors import FileError, UsageError
 
 BLOCK_BYTES = 256 * 1024
@@ -89,6 +92,20 @@ def name_of(relative: PurePath) -> str:
     'orders/café.csv'
     """
     return unicodedata.normalize("NFC", relative.as_posix())
+
+
+def write_file(target: Path, body: IO[bytes]) -> None:
+    """Write a file, and the folders that it needs; gzipped if its name says so.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with gzip.open(target, "wb") if target.name.lower().endswith(".gz") else target.open("wb") as file:
+            shutil.copyfileobj(body, file)
+    except OSError as error:
+        raise UsageError(f"cannot write '{escaped(str(target))}': {error.strerror}") from error
 
 
 def changed() -> FileError:

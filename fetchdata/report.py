@@ -61,8 +61,8 @@ class FileOutcome:
         """Why it is not all well, one line each."""
         if self.failure:
             return [str(self.failure)]
-        if self.load and self.load.message:
-            return [self.load.message]
+        if self.load and self.load.remark:
+            return [self.load.remark]
         return [f"{violation.rule}: {violation.message}" for violation in self.violations]
 
     def document(self) -> dict[str, object]:
@@ -115,7 +115,7 @@ class Report:
     def table(self) -> Table:
         """Give a line for every file."""
         columns = ["file", "size", "status", *(ROW_COLUMNS if self.has_waited else []), "remark"]
-        return _table(columns, (self._cells(outcome) for outcome in self.outcomes))
+        return table_of(columns, (self._cells(outcome) for outcome in self.outcomes))
 
     def _cells(self, outcome: FileOutcome) -> list[str]:
         rows = _row_cells(outcome.load) if self.has_waited else []
@@ -125,12 +125,12 @@ class Report:
 
 def loads_table(loads: Iterable[Load]) -> Table:
     """Give a line for every load, as `status` and `history` show them."""
-    return _table(["event", "object", "status", *ROW_COLUMNS, "remark"], map(_load_cells, loads))
+    return table_of(["event", "object", "status", *ROW_COLUMNS, "remark"], map(_load_cells, loads))
 
 
 def _load_cells(load: Load) -> list[str]:
     time = f"{load.event_at.astimezone():%Y-%m-%d %H:%M:%S}" if load.event_at else ""
-    return [time, escaped(load.key), load.status, *_row_cells(load), load.message or ""]
+    return [time, escaped(load.key), load.status, *_row_cells(load), load.remark]
 
 
 def _row_cells(load: Load | None) -> list[str]:
@@ -138,7 +138,8 @@ def _row_cells(load: Load | None) -> list[str]:
     return ["" if figure is None else f"{figure:,}" for figure in figures]
 
 
-def _table(columns: Iterable[str], lines: Iterable[list[str]]) -> Table:
+def table_of(columns: Iterable[str], lines: Iterable[list[str]]) -> Table:
+    """Lay out lines of cells under the columns of a report."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         justify: JustifyMethod = "right" if column == "size" or column in ROW_COLUMNS else "left"

@@ -1,42 +1,14 @@
-"""The accounts of a running load, in rows of the file: read = written + rejected + dropped."""
+"""The accounts of a running load, and the outcome that they end in."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from bucket_policies.constraints import Constraints
+from customer_ingestapps.accounts import FileAccounts
 from customer_ingestapps.errors import FileRejected
-from customer_ingestapps.reading import Chunk
-from customer_ingestapps.reasons import Reason
 from ingest_manager.loads import LoadStatus, Outcome
 
 
-@dataclass(slots=True)
-class Accounts:
+class Accounts(FileAccounts):
     """Counts what was sent, chunk by chunk."""
-
-    rows_read: int = 0
-    rows_written: int = 0
-    rows_rejected: int = 0
-    rows_dropped: int = 0
-    table_rows: int = 0
-    last_line: int = 0
-
-    def add(self, chunk: Chunk) -> None:
-        """Count a chunk that was sent."""
-        self.rows_read += chunk.rows_read
-        self.rows_written += chunk.rows_kept
-        self.rows_rejected += len(chunk.rejects)
-        self.rows_dropped += chunk.rows_dropped
-        self.table_rows += chunk.frame.height
-        self.last_line = chunk.last_line
-
-    def check(self, constraints: Constraints) -> None:
-        """Raise FileRejected when the rejects are more than the customer's document allows."""
-        if constraints.too_many_rejects(self.rows_rejected, self.rows_read):
-            raise FileRejected(
-                Reason.TOO_MANY_REJECTS,
-                f"{self.rows_rejected} of {self.rows_read} rows rejected, allowed: {constraints.max_rejects}",
-                line=self.last_line,
-            )
 
     def outcome(self) -> Outcome:
         """Return the outcome of a file that was read to its end."""

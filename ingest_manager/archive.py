@@ -5,9 +5,9 @@ Every step can be repeated: what a crash left half done is finished by the next 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
 
 from bucket_policies.customers import ARCHIVE_PREFIX, Customer, customer_of_bucket
+from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.errors import ObjectGone
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.object_store import ObjectStore, ObjectVersion, OpenObject
@@ -38,9 +38,10 @@ class Archive:
         """Tell whether a load's object can be opened."""
         return self.store.has(archived(load)) or self.store.has(staged(load))
 
-    def keep_rejects(self, load: Load, rejects: IO[bytes]) -> None:
+    def keep_rejects(self, load: Load, rejects: RejectsFile) -> None:
         """Store the rejects file of a load."""
-        self.store.put(archive_of(load), rejects_key(load), rejects)
+        body, media_type = rejects.rewound(), rejects.media_type
+        self.store.put(archive_of(load), rejects_key(load), body, media_type=media_type)
 
     def place(self, load: Load, customer: Customer) -> None:
         """Move a load's object to where its outcome wants it.
@@ -102,5 +103,5 @@ def object_key(load: Load) -> str:
 
 
 def rejects_key(load: Load) -> str:
-    """Return the key of a load's rejects file in the archive."""
+    """Return the key of a load's rejects file in the archive; its format is in its media type only."""
     return f"{REJECTS}{load.load_id}.csv"

@@ -16,16 +16,18 @@ from pydantic import ValidationError
 
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.errors import SettingsError
-from customer_ingestapps.errors import ContractError
+from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, display, logs, setup, status_service
 from ingest_manager.broker import Publisher, count_waiting
+from ingest_manager.check_command import check
 from ingest_manager.command_line import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
 from ingest_manager.errors import IngestError, ServerDown
 from ingest_manager.history import LoadQuery, LoadView, find_loads
 from ingest_manager.loads import LoadStatus
 from ingest_manager.reconcile import Reconciler
+from ingest_manager.rejects_command import rejects
 from ingest_manager.replay_command import replay
 from ingest_manager.settings import Settings
 from ingest_manager.verify import Verification
@@ -40,7 +42,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-cli.command()(replay)
+for command in (check, rejects, replay):
+    cli.command()(command)
 
 
 @cli.command("setup")
@@ -189,7 +192,7 @@ def main() -> None:
         _fail(str(error), 2)
     except ServerDown as error:
         _fail(str(error), 4)
-    except (IngestError, ContractError) as error:
+    except (IngestError, IngestAppError) as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{error.strerror}: {error.filename or 'the output'}", 1)

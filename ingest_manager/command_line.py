@@ -11,7 +11,7 @@ from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import SettingsError
 from ingest_manager import cassandra_session
 from ingest_manager.ledger import Ledger
-from ingest_manager.settings import Settings
+from ingest_manager.settings import FolderSettings, Settings
 from ingest_manager.worker import connect_ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
@@ -28,7 +28,7 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
         yield connect_ledger(settings, session)
 
 
-def customers_of(settings: Settings, only: str | None = None) -> list[Customer]:
+def customers_of(settings: FolderSettings, only: str | None = None) -> list[Customer]:
     """Return the customers that have a document, or the one that is named.
 
     Raises:

@@ -1,7 +1,7 @@
 """Loads, reports and replays as text for people; what a customer named is shown as text and nothing else."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import filesize
@@ -10,6 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from ingest_manager.check import CheckView, RejectView
 from ingest_manager.loads import Load
 from ingest_manager.replay import Plan
 from ingest_manager.verify import Report
@@ -76,6 +77,29 @@ def print_plan(plan: Plan) -> None:
         print(f"left out: {count} {reason.value}")
     size = filesize.decimal(plan.size)
     print(f"loads to replay: {len(plan.loads)}; {size}, {plan.rows:,} rows when last read")
+
+
+def print_check(view: CheckView) -> None:
+    """Print what a load of a file would come to, and its first rejects."""
+    print(f"{_one_line(view.key)}: would be {view.status.replace('_', ' ')} by app {view.app or '-'}")
+    print(f"rows: {view.rows_read} read, {view.rows_written} would be written, {view.rows_rejected} rejected")
+    if view.file_error:
+        print(f"{view.file_error.reason}: {_one_line(view.file_error.message)}")
+    if view.rejects:
+        _print(_rejects_table(view.rejects))
+    if view.rows_rejected > len(view.rejects):
+        print(f"and {view.rows_rejected - len(view.rejects)} more; --json shows all")
+
+
+def _rejects_table(shown: Sequence[RejectView]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("line", justify="right", no_wrap=True)
+    for heading in ("column", "reason", "message"):
+        table.add_column(heading, overflow="fold")
+    for reject in shown:
+        cells = (reject.column or "", reject.reason, reject.message)
+        table.add_row(str(reject.line), *map(_one_line, cells))
+    return table
 
 
 @contextmanager

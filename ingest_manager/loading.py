@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from bucket_policies.customers import Customer
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.registry import Registry
+from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.accounts import Accounts
 from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
@@ -21,7 +22,6 @@ from ingest_manager.lease import Lease
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.object_store import OpenObject
-from ingest_manager.rejects import RejectsFile
 from ingest_manager.row_writer import RowWriter
 from ingest_manager.settlements import (
     Assignment,
@@ -106,7 +106,7 @@ class Loading:
             outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
             self.on_effect("rows")
             if rejects.count:
-                self.archive.keep_rejects(lease.load, rejects.rewound())
+                self.archive.keep_rejects(lease.load, rejects)
                 self.on_effect("rejects")
         return outcome
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import boto3
@@ -62,41 +62,61 @@ class ObjectVersion:
     modified_at: datetime | None = None
 
 
-class OpenObject:
-    """An object version that is being read, front to back, one range at a time.
+class RangeReader(Protocol):
+    """Where an open object's bytes come from."""
 
-    The next range is fetched while the last one is used.
+    def read_range(self, version: ObjectVersion, start: int, size: int, /) -> bytes:
+        """Return so many bytes of a version, fewer only at its end."""
+
+
+class OpenObject:
+    """An object version that is being read: in blocks, front to back, or in ranges from anywhere.
+
+    Blocks are as large as the first one; the next is fetched while the last one is used.
     """
 
     def __init__(
-        self, store: "ObjectStore", version: ObjectVersion, first: bytes, metadata: Mapping[str, str]
+        self, store: RangeReader, version: ObjectVersion, first: bytes, metadata: Mapping[str, str]
     ) -> None:
         self._store = store
         self.version = version
         self.size = version.size or 0
         self.metadata = metadata
         self._first = first
-        self._sha256 = hashlib.sha256()
-        self._read = 0
+        self._sha256 = hashlib.sha256(first)
+        self._hashed = len(first)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the object's bytes in order."""
         with ThreadPoolExecutor(1, "read-ahead") as ahead:
             block, offset = self._first, len(self._first)
             while block:
-                following = (
-                    ahead.submit(self._store.read_range, self.version, offset) if offset < self.size else None
-                )
-                self._sha256.update(block)
-                self._read += len(block)
+                following = ahead.submit(self.read_range, offset, len(self._first))
                 yield block
-                block = following.result() if following else b""
+                block = following.result()
+                self._sha256.update(block)
+                self._hashed += len(block)
                 offset += len(block)
+
+    def read_range(self, start: int, size: int) -> bytes:
+        """Return a range; fewer bytes only at the end. Ranges do not count towards the checksum."""
+        wanted = max(min(size, self.size - start), 0)
+        if start + wanted <= len(self._first):
+            return self._first[start : start + wanted]
+        return self._store.read_range(self.version, start, wanted)
 
     @property
     def sha256(self) -> str | None:
-        """Return the hexadecimal SHA-256, or None as long as not everything was read."""
-        return self._sha256.hexdigest() if self._read == self.size else None
+        """Return the hexadecimal SHA-256, or None as long as not everything was read front to back."""
+        return self._sha256.hexdigest() if self._hashed == self.size else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A small object that is being read."""
+
+    media_type: str
+    blocks: Iterator[bytes]
 
 
 class ObjectStore:
@@ -113,7 +133,7 @@ class ObjectStore:
             ObjectGone: there is no such version.
         """
         try:
-            answer = self._get(version, 0)
+            answer = self._get(version, 0, self._range_bytes)
             size, first = int(answer["ContentRange"].rpartition("/")[2]), answer["Body"]
         except _EmptyObjectError:
             answer, size, first = self._head(version), 0, b""
@@ -128,14 +148,14 @@ class ObjectStore:
             return False
         return True
 
-    def read_range(self, version: ObjectVersion, offset: int) -> bytes:
-        """Return the range that starts at an offset; a failed range is tried again alone."""
+    def read_range(self, version: ObjectVersion, start: int, size: int) -> bytes:
+        """Return a range that is not empty; a failed range is tried again alone."""
         for _ in range(_READ_TRIES - 1):
             try:
-                return bytes(self._get(version, offset)["Body"])
+                return bytes(self._get(version, start, size)["Body"])
             except (TransientError, ServerDown):
                 continue
-        return bytes(self._get(version, offset)["Body"])
+        return bytes(self._get(version, start, size)["Body"])
 
     def copy(self, version: ObjectVersion, bucket: str, key: str, metadata: Mapping[str, str]) -> None:
         """Copy a version, of any size, to another bucket with its own metadata.
@@ -162,20 +182,27 @@ class ObjectStore:
         with suppress(ObjectGone), _translated(version):
             self._client.delete_object(**_named(version))
 
-    def put(self, bucket: str, key: str, body: IO[bytes]) -> None:
+    def put(self, bucket: str, key: str, body: IO[bytes], *, media_type: str) -> None:
         """Store a file."""
+        how, extra = TransferConfig(use_threads=False), {"ContentType": media_type}
         with _translated(ObjectVersion(bucket, key, ""), gone=_NO_VERSION):
-            self._client.upload_fileobj(body, bucket, key, Config=TransferConfig(use_threads=False))
+            self._client.upload_fileobj(body, bucket, key, Config=how, ExtraArgs=extra)
 
-    def get(self, bucket: str, key: str) -> Iterator[bytes]:
-        """Yield the bytes of a small object, such as a rejects file.
+    def get(self, bucket: str, key: str) -> StoredFile:
+        """Open a small object, such as a rejects file.
 
         Raises:
             ObjectGone: there is no such object.
         """
-        with _translated(ObjectVersion(bucket, key, "")):
-            body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
-            yield from body.iter_chunks(1 << 16)
+        version = ObjectVersion(bucket, key, "")
+        with _translated(version):
+            answer = self._client.get_object(**_named(version))
+
+        def blocks() -> Iterator[bytes]:
+            with _translated(version):
+                yield from answer["Body"].iter_chunks(1 << 16)
+
+        return StoredFile(answer["ContentType"], blocks())
 
     def versions(self, bucket: str) -> Iterator[ObjectVersion]:
         """Yield every version in a bucket; delete markers are no versions.
@@ -205,8 +232,8 @@ class ObjectStore:
         except (ObjectGone, TransientError):
             return
 
-    def _get(self, version: ObjectVersion, offset: int) -> dict[str, Any]:
-        wanted = f"bytes={offset}-{offset + self._range_bytes - 1}"
+    def _get(self, version: ObjectVersion, start: int, size: int) -> dict[str, Any]:
+        wanted = f"bytes={start}-{start + size - 1}"
         with _translated(version):
             answer: dict[str, Any] = dict(self._client.get_object(**_named(version), Range=wanted))
             answer["Body"] = answer["Body"].read()

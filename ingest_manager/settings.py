@@ -19,8 +19,8 @@ Consistency = Literal["ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCA
 SerialConsistency = Literal["SERIAL", "LOCAL_SERIAL"]
 
 
-class Settings(SecretFileSettings):
-    """Settings of every `ingest-manager` process; secrets never show in their repr."""
+class FolderSettings(SecretFileSettings):
+    """Where the documents and apps are: all that a command without servers needs."""
 
     model_config = SettingsConfigDict(
         env_prefix="INGEST_MANAGER_",
@@ -29,6 +29,21 @@ class Settings(SecretFileSettings):
         frozen=True,
         populate_by_name=True,
     )
+
+    bucket_policies_dir: Path = Field(
+        _PACKAGES / "bucket_policies",
+        validation_alias="BUCKET_POLICIES_DIR",
+        description="Folder of the customers' documents.",
+    )
+    customer_ingestapps_dir: Path = Field(
+        _PACKAGES / "customer_ingestapps",
+        validation_alias="CUSTOMER_INGESTAPPS_DIR",
+        description="Folder of the customers' ingest apps.",
+    )
+
+
+class Settings(FolderSettings):
+    """Settings of every `ingest-manager` process; secrets never show in their repr."""
 
     s3_url: str = Field(
         pattern=r"^https?://[^/\s]+", description="Address of the object store, as the manager reaches it."
@@ -67,6 +82,9 @@ class Settings(SecretFileSettings):
     status_tls_key: Path | None = Field(None, validate_default=True, description="Its key.")
 
     workers: int = Field(4, ge=1, description="Worker processes.")
+    worker_memory_mib: int = Field(
+        1024, ge=256, description="Memory that a load may take beyond what an idle worker has, MiB."
+    )
     prefetch: int = Field(8, ge=1, description="Unacknowledged deliveries per customer's queue.")
     lease_seconds: int = Field(30, ge=1, description="How long a claim holds without renewal.")
     lease_renew_seconds: int = Field(10, ge=1, description="How often a running load renews its claim.")
@@ -83,17 +101,6 @@ class Settings(SecretFileSettings):
     documents_seconds: int = Field(2, ge=1, description="How often customers' documents are looked at.")
     range_bytes: int = Field(8 * 2**20, ge=1, description="Size of one ranged read of an object.")
     shutdown_seconds: int = Field(20, ge=0, description="How long running loads may take to stop cleanly.")
-
-    bucket_policies_dir: Path = Field(
-        _PACKAGES / "bucket_policies",
-        validation_alias="BUCKET_POLICIES_DIR",
-        description="Folder of the customers' documents.",
-    )
-    customer_ingestapps_dir: Path = Field(
-        _PACKAGES / "customer_ingestapps",
-        validation_alias="CUSTOMER_INGESTAPPS_DIR",
-        description="Folder of the customers' ingest apps.",
-    )
 
     @field_validator("cassandra_hosts", mode="before")
     @classmethod

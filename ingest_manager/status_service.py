@@ -3,7 +3,6 @@
 Whoever shows a status token from the auth service sees that customer's loads and nobody else's.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -20,12 +19,13 @@ from starlette.middleware.base import RequestResponseEndpoint
 
 from bucket_policies import tokens
 from bucket_policies.errors import TokenError
-from ingest_manager.archive import archive_of, rejects_key
+from customer_ingestapps.media_types import ENDINGS
 from ingest_manager.errors import IngestError, ObjectGone
 from ingest_manager.history import LoadQuery, LoadView, find_loads
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.object_store import ObjectStore
+from ingest_manager.rejects import rejects_of
 
 MOST_LOADS = 10_000
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
@@ -126,13 +126,25 @@ def show_load(sources: FromSources, load_id: UUID, customer: OfCustomer) -> Load
 @_router.get(
     "/loads/{load_id}/rejects",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}, "description": "The rejects file."}},
+    responses={
+        200: {
+            "content": {media_type: {} for media_type in ENDINGS},
+            "description": "The rejects, in the format of the file; those of Parquet are CSV.",
+        }
+    },
 )
 def show_rejects(sources: FromSources, load_id: UUID, customer: OfCustomer) -> StreamingResponse:
     """Return the rejects file of one load."""
-    load = _own_load(sources.ledger, load_id, customer)
-    body = _opened(sources.store.get(archive_of(load), rejects_key(load)))
-    return StreamingResponse(body, headers={"Content-Type": "text/csv"})  # in the file's own encoding
+    try:
+        found = rejects_of(load_id, _own_load(sources.ledger, load_id, customer), sources.store)
+    except ObjectGone as error:
+        raise HTTPException(404, str(error)) from error
+    name = f"{load_id}{ENDINGS.get(found.media_type, '')}"
+    headers = {  # no charset: it is in the file's own encoding
+        "Content-Type": found.media_type,
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return StreamingResponse(found.blocks, headers=headers)
 
 
 @_router.get("/healthz")
@@ -147,20 +159,6 @@ def _own_load(ledger: Ledger, load_id: UUID, customer: str) -> Load:
     if load is None or load.customer != customer:
         raise HTTPException(404, f"there is no load {load_id}")
     return load
-
-
-def _opened(body: Iterator[bytes]) -> Iterator[bytes]:
-    """Fetch the first bytes now, so that a missing object becomes a 404 and not a broken answer."""
-    try:
-        first = next(body, b"")
-    except ObjectGone as error:
-        raise HTTPException(404, "this load has no rejects, or they have expired") from error
-
-    def rest() -> Iterator[bytes]:
-        yield first
-        yield from body
-
-    return rest()
 
 
 def _measure(app: FastAPI) -> None:

@@ -4,10 +4,12 @@
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from customer_ingestapps.contract import AppContract
+from customer_ingestapps.cql_types import parse_type
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import PermanentError
 
@@ -15,6 +17,10 @@ MISMATCH = "table_mismatch"
 
 _COLUMNS = """
 SELECT column_name, type, kind, position FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?
+"""
+
+_TYPES = """
+SELECT field_names, field_types FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?
 """
 
 
@@ -26,16 +32,24 @@ class Table:
     columns: Mapping[str, str]
     partition_key: tuple[str, ...]
     clustering_key: tuple[str, ...]
+    types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """User-defined types that the columns use: their fields with types, in order."""
 
 
 def declared_table(contract: AppContract) -> Table:
     """Return the table that an app writes to."""
     return Table(
         name=contract.table.name,
-        columns={name: column.type for name, column in contract.columns.items()},
+        columns={name: str(cql) for name, cql in contract.cql_types.items()},
         partition_key=tuple(contract.table.partition_key),
         clustering_key=tuple(contract.table.clustering_key),
+        types={name: _fields_of(contract, name) for name in contract.types},
     )
+
+
+def _fields_of(contract: AppContract, name: str) -> Mapping[str, str]:
+    declared = parse_type(f"frozen<{name}>", contract.types)
+    return dict(zip(declared.fields, map(str, declared.arguments), strict=True))
 
 
 def find_table(session: CassandraSession, keyspace: str, name: str) -> Table | None:
@@ -64,6 +78,7 @@ def check_table(session: CassandraSession, keyspace: str, declared: Table) -> No
     _refuse_other_shape(keyspace, present, declared)
     for name in _new_columns(present, declared):
         raise _mismatch(keyspace, declared.name, f"has no column {name!r}")
+    _check_types(session, keyspace, declared)
 
 
 def declare_keyspace(session: CassandraSession, keyspace: str, replication: Mapping[str, str]) -> None:
@@ -79,6 +94,9 @@ def declare_table(session: CassandraSession, keyspace: str, contract: AppContrac
         PermanentError: the table has another key or a column of another type; nothing was changed.
     """
     declared = declared_table(contract)
+    for name, fields in _in_order(declared.types):
+        session.execute(_type_statement(keyspace, name, fields))
+    _check_types(session, keyspace, declared)
     present = find_table(session, keyspace, declared.name)
     if present is None:
         session.execute(create_statement(keyspace, declared))
@@ -94,6 +112,34 @@ def create_statement(keyspace: str, table: Table) -> str:
     columns = ", ".join(f"{quoted(name)} {column_type}" for name, column_type in table.columns.items())
     key = ", ".join([f"({_names(table.partition_key)})", *map(quoted, table.clustering_key)])
     return f"CREATE TABLE IF NOT EXISTS {_full_name(keyspace, table)} ({columns}, PRIMARY KEY ({key}))"
+
+
+def _in_order(types: Mapping[str, Mapping[str, str]]) -> list[tuple[str, Mapping[str, str]]]:
+    """Put a type behind those that its fields use: a type must exist before it is used."""
+    return sorted(types.items(), key=lambda item: _levels(item[0], types))
+
+
+def _levels(name: str, types: Mapping[str, Mapping[str, str]]) -> int:
+    used = {word for kind in types[name].values() for word in re.findall(r"[a-z0-9_]+", kind)} & types.keys()
+    return 1 + max((_levels(inner, types) for inner in used), default=0)
+
+
+def _type_statement(keyspace: str, name: str, fields: Mapping[str, str]) -> str:
+    written = ", ".join(f"{quoted(field)} {kind}" for field, kind in fields.items())
+    return f"CREATE TYPE IF NOT EXISTS {quoted(keyspace)}.{quoted(name)} ({written})"
+
+
+def _check_types(session: CassandraSession, keyspace: str, declared: Table) -> None:
+    """Make sure that a user-defined type is the declared one: only their place tells its values apart."""
+    for name, fields in declared.types.items():
+        rows = session.execute(_TYPES, (keyspace, name))
+        there = dict(zip(rows[0]["field_names"], rows[0]["field_types"], strict=True)) if rows else {}
+        if list(there.items()) != list(fields.items()):
+            raise _mismatch(
+                keyspace,
+                declared.name,
+                f"uses the type {name} with the fields {there}, the app declares {dict(fields)}",
+            )
 
 
 def insert_statement(keyspace: str, table: Table) -> str:

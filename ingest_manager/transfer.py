@@ -1,22 +1,51 @@
 """From an open object to rows in its table: read, encode, write, keep the rejects, count.
 
-A step of `loading`. A chunk is sent only once the next has been parsed, so that a small file is written
-whole or not at all.
+A step of `loading`; `check` takes the same rows without a server. A chunk is sent only once the next has been
+parsed, so that a small file is written whole or not at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Protocol
 
 from bucket_policies.customers import Customer
+from customer_ingestapps.accounts import one_behind
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.errors import FileRejected
-from customer_ingestapps.reading import Chunk, read_chunks
+from customer_ingestapps.reading import read_chunks
+from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp
+from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.accounts import Accounts
+from ingest_manager.batches import Rows
 from ingest_manager.lease import Lease
-from ingest_manager.loads import Outcome
+from ingest_manager.loads import Load, Outcome
 from ingest_manager.object_store import OpenObject
-from ingest_manager.rejects import RejectsFile
 from ingest_manager.row_writer import MISSING, RowWriter
+
+
+class Hold(Protocol):
+    """What is asked of a lease."""
+
+    @property
+    def load(self) -> Load:
+        """The load that is held."""
+
+    def allow(self, write_us: int, /) -> None:
+        """Make sure that a write time may be used."""
+
+
+class TableSink(Protocol):
+    """Who takes encoded rows."""
+
+    def write(self, rows: Rows, timestamp_us: int, /) -> None:
+        """Take rows, all with one write time."""
+
+
+class RejectsSink(Protocol):
+    """Who takes rejects."""
+
+    def add(self, header: Sequence[str], rejects: Sequence[Reject], /) -> None:
+        """Take the rejects of a chunk."""
 
 
 def transfer(
@@ -36,16 +65,8 @@ def transfer(
     """
     table = writer.open(customer.keyspace, app.contract)
     accounts = Accounts()
-    expanded_limit = customer.constraints.expanded_kib * 1024
-    chunks = read_chunks(app, lease.load.key, source.blocks(), expanded_limit=expanded_limit)
     try:
-        for chunk in _one_behind(chunks):
-            write_us = lease.load.write_base + chunk.number
-            lease.allow(write_us)
-            table.write(encode_rows(app.contract, chunk.frame, MISSING), write_us)
-            rejects.add(chunk.header, chunk.rejects)
-            accounts.add(chunk)
-            accounts.check(customer.constraints)
+        send_rows(source, app, customer, lease=lease, table=table, rejects=rejects, accounts=accounts)
         outcome = accounts.outcome()
     except FileRejected as error:
         outcome = accounts.refusal(error)
@@ -53,9 +74,28 @@ def transfer(
     return outcome
 
 
-def _one_behind(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    held = next(chunks, None)
-    while held is not None:
-        following = next(chunks, None)
-        yield held
-        held = following
+def send_rows(
+    source: OpenObject,
+    app: IngestApp,
+    customer: Customer,
+    *,
+    lease: Hold,
+    table: TableSink,
+    rejects: RejectsSink,
+    accounts: Accounts,
+) -> None:
+    """Read an object to its end; hand over its rows and rejects, and count them.
+
+    Raises:
+        FileRejected: it cannot be read to its end; the accounts tell what was handed over.
+    """
+    expanded_limit = customer.constraints.expanded_kib * 1024
+    read_from = source if app.contract.files.format == "parquet" else source.blocks()
+    chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit)
+    for chunk in one_behind(chunks):
+        rejects.add(chunk.header, chunk.rejects)
+        accounts.check(chunk, customer.constraints)
+        write_us = lease.load.write_base + chunk.number
+        lease.allow(write_us)
+        table.write(encode_rows(app.contract, chunk.frame, MISSING), write_us)
+        accounts.add(chunk)

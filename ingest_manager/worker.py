@@ -37,6 +37,7 @@ from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError
 from ingest_manager.ledger import Ledger
 from ingest_manager.loading import Loading
+from ingest_manager.memory_limit import limit_memory
 from ingest_manager.row_writer import RowWriter
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment, Busy, ServerLost, Settlement
@@ -70,6 +71,7 @@ def main(context: WorkerContext) -> None:
     settings = context.settings
     customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
     loading = _loading(context, connect_patiently(settings))
+    limit_memory(settings.worker_memory_mib)
     with suppress(EOFError):  # the manager has gone
         while (assignment := context.pipe.recv()) is not None:
             context.pipe.send(_settle(loading, assignment, customers))

@@ -65,8 +65,10 @@ class WorkerProcess:
             self._process.join()
 
     def _start(self) -> None:
-        # Workers use the cores, one each; polars reads this when a worker imports it.
+        # Read when a worker imports the libraries. Workers use the cores, one each; the other allocators
+        # of Arrow take a gigabyte of addresses at once, which would count towards a worker's limit.
         os.environ.setdefault("POLARS_MAX_THREADS", "1")
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         self._pipe, theirs = _spawn.Pipe()
         context = WorkerContext(self._settings, theirs, self._stop, self._on_effect)
         self._process: BaseProcess = _spawn.Process(target=worker.main, args=(context,), name="worker")

@@ -1,12 +1,15 @@
 """Codecs of text, ascii and boolean."""
 
+from dataclasses import dataclass
+
 import polars as pl
 
-_WORDS = {"true": True, "false": False}
+from customer_ingestapps.codecs.codec import Cell, Codec
+
 _CELLS = {True: b"\1", False: b"\0", None: None}
 
 
-class TextCodec:
+class TextCodec(Codec):
     """text: any characters, also none."""
 
     allowed = "text"
@@ -16,7 +19,7 @@ class TextCodec:
         """Give the text itself."""
         return text
 
-    def encode(self, values: pl.Series) -> list[bytes | None]:
+    def encode(self, values: pl.Series) -> list[Cell]:
         """Give UTF-8."""
         return values.cast(pl.Binary).to_list()
 
@@ -31,16 +34,25 @@ class AsciiCodec(TextCodec):
         return text.set(text.str.contains(r"[^\x00-\x7F]"), None)
 
 
-class BooleanCodec:
-    """boolean: true or false, in any case."""
+@dataclass(frozen=True)
+class BooleanCodec(Codec):
+    """boolean: true or false, or the words that are declared, in any case."""
 
-    allowed = "true or false"
-    takes_empty = False
+    true_words: tuple[str, ...] = ("true",)
+    false_words: tuple[str, ...] = ("false",)
+    width = 1
+
+    @property
+    def allowed(self) -> str:
+        """The words."""
+        return " or ".join([*self.true_words, *self.false_words])
 
     def parse(self, text: pl.Series) -> pl.Series:
         """Give booleans."""
-        return text.str.to_lowercase().replace_strict(_WORDS, default=None, return_dtype=pl.Boolean)
+        words = dict.fromkeys(map(str.lower, self.true_words), True)
+        words |= dict.fromkeys(map(str.lower, self.false_words), False)
+        return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
 
-    def encode(self, values: pl.Series) -> list[bytes | None]:
+    def encode(self, values: pl.Series) -> list[Cell]:
         """Give one byte, 1 or 0."""
         return [_CELLS[value] for value in values.to_list()]

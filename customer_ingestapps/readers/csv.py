@@ -34,7 +34,7 @@ class CsvReader:
         if first is None:
             message = "the file is empty: its first line must name the columns"
             raise FileRejected(Reason.NO_HEADER, message, line=1)
-        self.header = self._fields(first, 0)
+        self.header = tuple(map(self._value, self._fields(first, 0)))
         self.header_line = int(first.records.lines[0])
 
     def rows(self, positions: Mapping[str, int]) -> Iterator[TextRows]:
@@ -95,15 +95,14 @@ class CsvReader:
 
     def _fields(self, batch: Batch, row: int) -> Fields:
         record = batch.record(row).decode().removesuffix("\n").removesuffix("\r")
-        return tuple(self._value(*field.groups()) for field in self._field.finditer(record))
+        return tuple(field[1] for field in self._field.finditer(record))
 
-    def _value(self, quoted: str | None, plain: str | None) -> str | None:
-        if quoted is None:
-            return plain or None
-        return quoted.replace(self._files.quote * 2, self._files.quote)
+    def _value(self, field: str) -> str:
+        quote = self._files.quote
+        return field[1:-1].replace(quote * 2, quote) if field.startswith(quote) else field
 
 
 def _field_pattern(files: Files) -> re.Pattern[str]:
     quote, delimiter = re.escape(files.quote), re.escape(files.delimiter)
-    quoted = f"{quote}([^{quote}]*(?:{quote}{quote}[^{quote}]*)*){quote}"
-    return re.compile(f"(?:^|{delimiter})(?:{quoted}|([^{delimiter}]*))")
+    quoted = f"{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}"
+    return re.compile(f"(?:^|{delimiter})({quoted}|[^{delimiter}]*)")

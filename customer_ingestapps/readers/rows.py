@@ -9,7 +9,7 @@ import polars as pl
 
 from customer_ingestapps.reasons import Reject
 
-Fields = tuple[str | None, ...]
+Fields = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class TextRows:
     """The physical line on which each row starts."""
 
     fields_of: Callable[[int], Fields]
-    """Gives all fields of one row as the file has them."""
+    """Gives all fields of one row as the file has them, with their quotes."""
 
     last_line: int
     """The physical line on which the last row ends."""

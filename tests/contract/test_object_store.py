@@ -102,6 +102,21 @@ def test_object_is_read_in_ranges_and_has_its_checksum_at_the_end(subject: Subje
     assert opened.sha256 == hashlib.sha256(BODY).hexdigest()
 
 
+def test_any_range_of_an_object_is_exactly_that(subject: Subject) -> None:
+    opened = subject.store.open(subject.put())
+    wanted = [(0, 4), (3, 5), (6, 6), (10, 1), (8, 12), (15, 100), (0, 100), (20, 5), (99, 1), (4, 0)]
+    for start, size in wanted:
+        assert opened.read_range(start, size) == BODY[start : start + size], (start, size)
+    assert opened.sha256 is None
+    assert subject.store.open(subject.put(b"")).read_range(0, 10) == b""
+
+
+def test_small_object_has_its_checksum_however_it_is_read(subject: Subject) -> None:
+    opened = subject.store.open(subject.put(b"1234567"))
+    assert opened.read_range(2, 2) == b"34"
+    assert opened.sha256 == hashlib.sha256(b"1234567").hexdigest()
+
+
 def test_object_of_exactly_one_range_is_one_block(subject: Subject) -> None:
     assert list(subject.store.open(subject.put(b"12345678")).blocks()) == [b"12345678"]
 
@@ -207,7 +222,7 @@ def test_copy_into_a_missing_bucket_is_no_sign_that_the_object_is_gone(subject: 
 
 def test_put_into_a_missing_bucket_is_a_passing_fault(subject: Subject) -> None:
     with pytest.raises(TransientError) as fault:
-        subject.store.put("archive-nobody", "rejects/1.csv", io.BytesIO(BODY))
+        subject.store.put("archive-nobody", "rejects/1.csv", io.BytesIO(BODY), media_type="text/csv")
     assert fault.value.reason == "NoSuchBucket"
 
 
@@ -236,9 +251,10 @@ def test_listing_has_every_version_and_no_delete_marker(subject: Subject) -> Non
 
 def test_file_is_put_and_read_back_and_its_key_listed(subject: Subject) -> None:
     body = b"x" * 100_000
-    subject.store.put(subject.archive, "rejects/1.csv", io.BytesIO(body))
-    subject.store.put(subject.archive, "objects/1", io.BytesIO(b""))
-    assert b"".join(subject.store.get(subject.archive, "rejects/1.csv")) == body
+    subject.store.put(subject.archive, "rejects/1.csv", io.BytesIO(body), media_type="application/json")
+    subject.store.put(subject.archive, "objects/1", io.BytesIO(b""), media_type="text/csv")
+    found = subject.store.get(subject.archive, "rejects/1.csv")
+    assert (found.media_type, b"".join(found.blocks)) == ("application/json", body)
     assert list(subject.store.keys(subject.archive, "rejects/")) == ["rejects/1.csv"]
 
 

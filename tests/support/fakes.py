@@ -28,7 +28,7 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
-from ingest_manager.object_store import ObjectVersion, OpenObject
+from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment, Settlement
 
@@ -218,6 +218,7 @@ class FakeStore:
     effects: list[str] = field(default_factory=list)
     objects: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     metadata: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by key
+    media_types: dict[str, str] = field(default_factory=dict)  # by key
     modified_at: datetime = WRITTEN_AT
     faults: dict[str, list[Exception]] = field(default_factory=dict)
     range_bytes: int = 8
@@ -238,9 +239,9 @@ class FakeStore:
         self._fail("has")
         return (version.bucket, version.key, version.version_id) in self.objects
 
-    def read_range(self, version: ObjectVersion, offset: int) -> bytes:
+    def read_range(self, version: ObjectVersion, start: int, size: int) -> bytes:
         self._fail("read_range")
-        return self._body(version)[offset : offset + self.range_bytes]
+        return self._body(version)[start : start + size]
 
     def copy(self, version: ObjectVersion, bucket: str, key: str, metadata: Mapping[str, str]) -> None:
         self._fail("copy")
@@ -252,14 +253,16 @@ class FakeStore:
         self.objects.pop((version.bucket, version.key, version.version_id), None)
         self.effects.append("delete")
 
-    def put(self, bucket: str, key: str, body: IO[bytes]) -> None:
+    def put(self, bucket: str, key: str, body: IO[bytes], *, media_type: str) -> None:
         self._fail("put")
         self.objects[bucket, key, ""] = body.read()
+        self.media_types[key] = media_type
         self.effects.append("put")
 
-    def get(self, bucket: str, key: str) -> Iterator[bytes]:
+    def get(self, bucket: str, key: str) -> StoredFile:
         self._fail("get")
-        yield self._body(ObjectVersion(bucket, key, ""))
+        body = self._body(ObjectVersion(bucket, key, ""))
+        return StoredFile(self.media_types.get(key, "text/csv"), iter([body]))
 
     def versions(self, bucket: str) -> Iterator[ObjectVersion]:
         self._fail("versions")

@@ -11,8 +11,10 @@ import pytest
 import structlog
 
 from bucket_policies import auth_service, tokens
+from bucket_policies.api import AppDeclaration
+from bucket_policies.app_declarations import read_declarations
 from bucket_policies.auth_service import create_app
-from bucket_policies.errors import GrantError, StoreError, UnreachableError
+from bucket_policies.errors import DocumentError, GrantError, StoreError, UnreachableError
 from bucket_policies.settings import AuthSettings
 from bucket_policies.store import SignedPut, TemporaryKeys
 
@@ -140,6 +142,58 @@ def test_constraints_are_the_seeds_keys_with_quota_use_and_where_to_ask(client):
     }
     now = datetime.now(UTC)
     assert tokens.verify(token, TOKEN_KEY.encode(), now + timedelta(minutes=14)) == "acme"
+
+
+@pytest.fixture
+def apps(tmp_path):
+    folder = tmp_path / "apps"
+    for app in ("acme/orders", "acme/people", "globex"):
+        (folder / app).mkdir(parents=True)
+        (folder / app / "app.toml").write_text(f"# {app}\n")
+    (folder / "acme" / "people" / "transform.py").write_text("SECRET = 1\n")
+    (folder / "acme" / "orders" / "sample.csv").write_text("id\n")
+    return folder
+
+
+def test_customer_gets_the_declarations_of_its_own_apps_and_no_code(settings, store, session, apps):
+    app = create_app(settings.model_copy(update={"apps_folder": apps}), store=store, session=session)
+    with httpx.Client(transport=InProcess(app), base_url="http://auth.example") as client:
+        answer = client.get("/app", auth=ACME)
+
+    assert answer.json() == {
+        "apps": [
+            {"name": "orders", "toml": "# acme/orders\n", "has_transform": False},
+            {"name": "people", "toml": "# acme/people\n", "has_transform": True},
+        ]
+    }
+
+
+def test_single_app_of_a_customer_is_named_like_it(apps):
+    assert read_declarations(apps, "globex") == (
+        AppDeclaration(name="globex", toml="# globex\n", has_transform=False),
+    )
+    assert read_declarations(apps, "initech") == ()
+
+
+@pytest.mark.parametrize("customer_id", ["..", "../apps/acme", "acme/orders", "", ".", "/etc"])
+def test_what_is_no_customer_has_no_declarations(apps, customer_id):
+    with pytest.raises(DocumentError, match="cannot be a customer"):
+        read_declarations(apps, customer_id)
+
+
+def test_declaration_that_cannot_be_read_is_told_to_the_log_alone(settings, store, session, apps):
+    (apps / "acme" / "orders" / "app.toml").write_bytes(b"\xff")
+    app = create_app(settings.model_copy(update={"apps_folder": apps}), store=store, session=session)
+    with httpx.Client(transport=InProcess(app), base_url="http://auth.example") as client:
+        answer = client.get("/app", auth=ACME)
+
+    assert answer.status_code == 503
+    assert "apps" not in answer.text
+
+
+def test_apps_are_given_after_a_login_only(client):
+    assert client.get("/app").status_code == 401
+    assert client.get("/app", auth=("acme", "wrong")).status_code == 401
 
 
 def test_upload_is_answered_file_by_file_in_order(client):

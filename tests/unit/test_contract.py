@@ -6,7 +6,9 @@ from typing import get_args
 import pytest
 
 import customer_ingestapps
-from customer_ingestapps.contract import Column, CqlType, Encoding, Files, Table, load_contract
+from customer_ingestapps.columns import Column
+from customer_ingestapps.contract import Encoding, Files, Format, Table, load_contract
+from customer_ingestapps.cql_types import SCALARS
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.templates import Slot, parse_template
 
@@ -26,6 +28,12 @@ note = { type = "text", column = "Remark ", empty = "null" }
 """
 
 ID = 'id = "int"'
+
+
+def column(cql: str, declared: str) -> str:
+    return f'{ID}\nx = {{ type = "{cql}", {declared} }}'
+
+
 FORMAT = 'format = "csv"'
 
 
@@ -66,9 +74,9 @@ def test_defaults_are_the_documented_ones(document: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (ID, 'id = "integer"', "columns.id.type = 'integer': Input should be 'text', 'ascii'"),
+        (ID, 'id = "integer"', "columns.id.type = 'integer': 'integer' is not a type; allowed are text"),
         (ID, 'id = "counter"', "counter columns cannot be loaded: a repeated load would count twice"),
-        (ID, f'{ID}\nx = "list<int>"', "columns.x.type = 'list<int>': a list must be frozen<list<…>>"),
+        (ID, f'{ID}\nx = "list<int>"', "columns.x: a list must be frozen<list<…>>"),
         (ID, "id = 5", "columns.id = 5: "),
         (ID, '\'a"b\' = "int"', 'a column name has 1 to 100 characters, no "'),
         (ID, '" id" = "int"', "no space at its ends"),
@@ -93,6 +101,37 @@ def test_defaults_are_the_documented_ones(document: Path) -> None:
         ("{month:02}", "{month!r}", "allowed in a template are {column} and {column:02}"),
         ("{month:02}", "{month", "columns.placed.template = '{year}-{month-{day:02}': "),
         ("{year}-{month:02}-{day:02}", "2026-01-01", "a template names at least one column of the file"),
+        (FORMAT, f'{FORMAT}\nnull_words = [""]', "files.null_words.0"),
+        (FORMAT, 'format = "jsonl"\ndelimiter = ";"', "files: delimiter is not for files of the format"),
+        (FORMAT, 'format = "parquet"\nencoding = "latin-1"', "files: encoding is not for files of"),
+        (ID, f'{ID}\nx = "frozen<adress>"', "columns.x.type = 'frozen<adress>': 'adress' is not a type"),
+        (ID, column('int', 'places = 2'), "columns.x: places is for columns of type"),
+        (ID, column('text', 'zone = "UTC"'), "columns.x: zone is for columns of type"),
+        (ID, column('set<int>', 'round = "up"'), "columns.x: round is for columns of type"),
+        (ID, column('decimal', 'round = "up"'), "columns.x: round needs places for a decimal"),
+        (ID, column('int', 'decimal_mark = "," , thousands_mark = ","'), "must differ"),
+        (ID, column('boolean', 'true_words = ["1"]'), "belong together"),
+        (
+            ID,
+            column('boolean', 'true_words = ["a"], false_words = ["A"]'),
+            "'a' cannot be both true and false",
+        ),
+        (ID, column('timestamp', 'zone = "Berlin"'), "columns.x.zone = 'Berlin': not a time zone"),
+        (ID, column('timestamp', 'zone = "../passwd"'), "not a time zone"),
+        (ID, column('timestamp', 'ambiguous = "later"'), "ambiguous and nonexistent need a zone"),
+        (ID, column('timestamp', 'epoch = "s", zone = "UTC"'), "epoch does not go with formats"),
+        (ID, column('timestamp', 'formats = "%Y-%m-%d"'), "needs %z, or the column a zone"),
+        (ID, column('date', 'formats = "%H:%M"'), "the format '%H:%M' does not make a date"),
+        (ID, column('time', 'formats = "%H:%M %z"'), "does not make a time"),
+        (ID, column('date', 'formats = "%y"'), "%y is unknown; allowed are %Y, %m"),
+        (ID, 'id = "set<int>"', "columns.id: in the key it must be frozen<set<int>>"),
+        (ID, 'id = "duration"', "columns.id: a duration cannot be in the key"),
+        (ID, 'id = "tuple<duration>"', "columns.id: a duration cannot be in the key"),
+        ("[table]", '[types.int]\na = "int"\n[table]', "types.int = 'int'"),
+        ("[table]", '[types.T]\na = "int"\n[table]', "a type's name has lower-case letters"),
+        ("[table]", '[types.t]\na = "intt"\n[table]', "types.t: 'intt' is not a type"),
+        ("[table]", '[types.t]\na = "set<int>"\n[table]', "types.t: set<int> inside another type must"),
+        ("[table]", "[types.t]\n[table]", "types.t"),
         ("[table]", "[tabel]", "table: Field required"),
         ("[table]", "[table", "Expected ']' at the end of a table declaration"),
     ],
@@ -103,6 +142,35 @@ def test_a_bad_contract_is_refused_with_file_key_value_and_what_is_allowed(
     message = refusal(document, old, new)
     assert says in message
     assert all(line.startswith(f"{document}: ") for line in message.splitlines())
+
+
+def test_a_decimal_inside_another_type_cannot_be_in_a_clustering_key(document: Path) -> None:
+    document.write_text(
+        GOOD.replace(ID, f'{ID}\nd = "tuple<decimal>"').replace('["id"]', '["id"]\nclustering_key = ["d"]'),
+        "utf-8",
+    )
+    with pytest.raises(ContractError, match="decimals in a clustering key must stand alone"):
+        load_contract(document)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_marks_of_numbers_are_for_csv(document: Path, form: str) -> None:
+    document.write_text(
+        GOOD.replace(FORMAT, f'format = "{form}"').replace(ID, 'id = { type = "int", decimal_mark = "," }'),
+        "utf-8",
+    )
+    with pytest.raises(ContractError, match=r"columns\.id: decimal_mark is for csv"):
+        load_contract(document)
+
+
+def test_user_defined_types_are_known_to_columns_and_to_each_other(document: Path) -> None:
+    types = '[types.address]\nzip = "int"\n[types.person]\nhome = "frozen<address>"\n[table]'
+    document.write_text(
+        GOOD.replace("[table]", types).replace(ID, f'{ID}\np = "set<frozen<person>>"'), "utf-8"
+    )
+    contract = load_contract(document)
+    assert str(contract.cql_types["p"]) == "set<frozen<person>>"
+    assert contract.cql_types["p"].arguments[0].fields == ("home",)
 
 
 def test_all_faults_are_said_at_once(document: Path) -> None:
@@ -128,7 +196,8 @@ def test_the_reference_has_every_key_type_and_encoding() -> None:
         *Files.model_fields,
         *Table.model_fields,
         *Column.model_fields,
-        *get_args(CqlType),
+        *SCALARS,
+        *get_args(Format),
         *get_args(Encoding),
     ]
     assert [name for name in names if f"`{name}`" not in reference] == []

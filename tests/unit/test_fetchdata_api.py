@@ -1,13 +1,15 @@
 import base64
+import io
 import json
 from collections.abc import Callable
+from uuid import UUID
 
 import httpx
 import pytest
 
-from bucket_policies.api import GrantedFile, OfferedFile, RefusedFile
+from bucket_policies.api import AppDeclaration, GrantedFile, OfferedFile, RefusedFile
 from fetchdata.api import AuthService, StatusService
-from fetchdata.errors import AnswerError, FetchdataError, LoginError, UnreachableError
+from fetchdata.errors import AnswerError, FetchdataError, LoginError, NotThereError, UnreachableError
 
 Handler = Callable[[httpx.Request], httpx.Response]
 CONSTRAINTS = {
@@ -18,6 +20,7 @@ CONSTRAINTS = {
     "status_url": "http://status.test:8081",
     "status_token": "token-1",
 }
+LOAD = UUID("5b0f4a9c-4a55-5a3e-9c9f-0e3f6d1c7a10")
 OFFERED = OfferedFile(name="a.csv", size=5, sha256="0" * 64)
 
 
@@ -65,6 +68,39 @@ def test_a_manifest_is_granted_or_refused_file_by_file() -> None:
 
     assert bodies[0]["files"][0] == {"name": "a.csv", "size": 5, "sha256": "0" * 64}
     assert [type(file) for file in answer.files] == [GrantedFile, RefusedFile]
+
+
+def rejects_of(handler: Handler) -> bytes:
+    transport = httpx.MockTransport(handler)
+    target = io.BytesIO()
+    StatusService(auth_service(answering(200, CONSTRAINTS)), transport=transport).copy_rejects(LOAD, target)
+    return target.getvalue()
+
+
+def test_rejects_of_a_load_come_as_they_were_stored() -> None:
+    requests = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, content=b"id;name\n1;caf\xe9\n")
+
+    assert rejects_of(handler) == b"id;name\n1;caf\xe9\n"
+    assert str(requests[0].url) == f"http://status.test:8081/loads/{LOAD}/rejects"
+    assert requests[0].headers["Authorization"] == "Bearer token-1"
+
+
+def test_rejects_that_are_not_there_are_one_line_of_the_service() -> None:
+    message = f"load {LOAD} is loaded and has no rejected rows"
+
+    with pytest.raises(NotThereError, match=f"^{message}$") as caught:
+        rejects_of(answering(404, {"error": "not_found", "message": message}))
+    assert caught.value.exit_code == 1
+
+
+def test_the_customers_own_apps_are_read() -> None:
+    app = {"name": "orders", "toml": "[files]", "has_transform": True}
+
+    assert auth_service(answering(200, {"apps": [app]})).apps() == (AppDeclaration(**app),)
 
 
 def test_an_answer_for_other_files_is_refused() -> None:

@@ -104,7 +104,9 @@ def test_ctrl_c_ends_with_130_without_a_traceback(run, monkeypatch: pytest.Monke
     assert (code, out, "Traceback" in err) == (130, "", False)
 
 
-@pytest.mark.parametrize("command", [[], ["push"], ["status"], ["history"], ["credentials"]])
+@pytest.mark.parametrize(
+    "command", [[], ["push"], ["status"], ["history"], ["credentials"], ["validate"], ["rejects"]]
+)
 def test_every_help_ends_with_numbered_examples(run, command: list[str]) -> None:
     code, out, err = run(*command, "--help")
 
@@ -117,6 +119,24 @@ def test_the_command_imports_nothing_of_the_servers() -> None:
     modules = subprocess.run([sys.executable, "-c", LIGHT], check=True, capture_output=True, text=True)
 
     assert HEAVY & set(modules.stdout.split()) == set()
+
+
+def test_validate_without_its_extra_says_how_to_get_it(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fetchdata.validation", None)  # as where it cannot be imported
+
+    code, out, err = run("validate", "-u", "acme", "-p", "word", "--server", "http://ingest.test")
+    assert (code, out) == (2, "")
+    assert err == (
+        "fetchdata: validate needs an extra of the package, which fetchdata.pyz cannot hold: "
+        "python3 -m pip install 'ingestion_platform-0.1.0-py3-none-any.whl[validate]'\n"
+    )
+
+
+def test_rejects_of_what_is_no_load_id_is_wrong_usage(run) -> None:
+    code, out, err = run("rejects", "-u", "acme", "-p", "word", "orders.csv")
+
+    assert (code, out) == (2, "")
+    assert "'orders.csv' is not a valid UUID" in err
 
 
 def test_the_table_lines_up_and_shows_a_name_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,16 +161,18 @@ def test_the_table_lines_up_and_shows_a_name_as_it_is(capsys: pytest.CaptureFixt
         has_waited=True,
     )
 
-    cli._print_table(report.table())
+    cli.print_table(report.table())
 
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert lines[0] == "file          size   status    rows read   written   rejected   remark"
-    assert lines[2] == "[red]a.csv   1,234   loaded        1,000       999          1"
+    assert lines[2] == (
+        "[red]a.csv   1,234   loaded        1,000       999          1   see: fetchdata rejects 1"
+    )
     assert lines[3] == r"b\n.pdf          5   refused                                    format: no .csv"
     assert report.summary() == "upload u1: 1 loaded, 1 refused"
 
 
 def test_history_shows_a_line_for_each_load(capsys: pytest.CaptureFixture[str]) -> None:
-    cli._print_table(loads_table([Load(load_id="1", key="a.csv", status="queued")]))
+    cli.print_table(loads_table([Load(load_id="1", key="a.csv", status="queued")]))
 
     assert "a.csv    queued" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """The life of a load: the order of its effects, and every way in which it can end."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,11 @@ from support.fakes import (
     WRITTEN_AT,
     WRITTEN_US,
 )
-from support.loading_scene import GOOD, ONE_BAD, Scene, settled
+from support.loading_scene import APP, GOOD, ONE_BAD, Scene, settled
+from support.written_files import as_parquet
 
 from bucket_policies.tokens import seal_grant
+from customer_ingestapps.contract import Files
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
@@ -95,6 +98,41 @@ def test_refused_apps_are_tried_again_and_end_as_failed_for_the_admin() -> None:
     assert scene.effects == ["claim", "index"]
 
 
+PARQUET_ROWS = [{"id": number, "name": "n" * 100} for number in range(1_000)]
+
+
+def parquet_scene() -> Scene:
+    contract = fakes.people_contract()
+    files = Files(keys=("**.parquet",), format="parquet")
+    app = replace(APP, contract=contract.model_copy(update={"files": files}))
+    scene = Scene(as_parquet(PARQUET_ROWS, contract.cql_types))
+    scene.registry.app = app
+    return scene
+
+
+def test_parquet_is_read_by_ranges_and_has_its_checksum_where_one_range_holds_it() -> None:
+    scene = parquet_scene()
+    load = settled(scene.load())
+    assert (load.status, load.rows_written, load.sha256) == ("loaded", 1_000, None)
+    scene = parquet_scene()
+    scene.store.range_bytes = 1 << 20
+    load = settled(scene.load())
+    body = scene.store.objects["archive-acme", f"objects/{load.load_id}", ""]
+    assert (load.rows_written, load.sha256) == (1_000, hashlib.sha256(body).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(TransientError("it broke off"), Retry), (ObjectGone("it is not there"), Settled)]
+)
+def test_fault_of_the_store_amid_parquet_is_not_the_files(fault: Exception, kind: type) -> None:
+    scene = parquet_scene()
+    scene.store.faults["read_range"] = [fault]
+    settlement = scene.load()
+    assert type(settlement) is kind
+    assert settlement.load.status == ("gone" if kind is Settled else "loading")
+    assert scene.writer.rows == []
+
+
 def test_object_without_a_byte_is_rejected_for_its_missing_header() -> None:
     load = settled(Scene(b"").load())
     assert (load.status, load.reason, load.size, load.rows_read) == ("rejected", "no_header", 0, 0)
@@ -107,12 +145,14 @@ def test_file_that_cannot_be_read_writes_nothing_when_it_is_small() -> None:
     assert scene.writer.rows == []
 
 
-def test_too_many_rejects_reject_the_file_and_keep_its_rejects() -> None:
+def test_too_many_rejects_reject_a_small_file_whole_and_keep_its_rejects() -> None:
     scene = Scene(ONE_BAD)
     load = settled(scene.load(max_rejects=0))
-    assert (load.status, load.reason, load.rows_written, load.rows_rejected) == (
-        "rejected", "too_many_rejects", 1, 1,
+    assert (load.status, load.reason, load.rows_read, load.rows_written, load.rows_rejected) == (
+        "rejected", "too_many_rejects", 1, 0, 1,
     )  # fmt: skip
+    assert load.message == "1 of 2 rows rejected, allowed: 0, passed on line 3"
+    assert scene.writer.rows == []
     assert ("archive-acme", f"rejects/{load.load_id}.csv", "") in scene.store.objects
 
 

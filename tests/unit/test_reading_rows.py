@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from customer_ingestapps.contract import AppContract
+from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.folding import fold_rows
 from customer_ingestapps.readers.rows import Limits
 from customer_ingestapps.reading import Chunk, read_chunks
@@ -60,13 +61,13 @@ class TestRejects:
                 "\n2",
                 Reason.BAD_VALUE,
                 r"N: '\n2' is not a whole number from -128 to 127, digits with an optional sign",
-                ("1", "\n2"),
+                ("1", '"\n2"'),
             ),
             Reject(
                 4,
                 "N",
                 "200",
-                Reason.BAD_VALUE,
+                Reason.OUT_OF_RANGE,
                 "N: '200' is not a whole number from -128 to 127, digits with an optional sign",
                 ("2", "200"),
             ),
@@ -86,9 +87,9 @@ class TestRejects:
         chunk = one_chunk(app({"id": "int", "name": "text"}, "id"), b'id,name\n1,a,"x,""y"""\n2,b\n3\n4,c,\n')
         assert chunk.frame.rows() == [(2, "b")]
         assert [(reject.line, reject.fields) for reject in chunk.rejects] == [
-            (2, ("1", "a", 'x,"y"')),
+            (2, ("1", "a", '"x,""y"""')),
             (4, ("3",)),
-            (5, ("4", "c", None)),
+            (5, ("4", "c", "")),
         ]
         assert {reject.reason for reject in chunk.rejects} == {"wrong_field_count"}
         assert chunk.rejects[0].message == "3 fields, the header has 2"
@@ -102,9 +103,43 @@ class TestRejects:
         chunk = one_chunk(app({"id": "int", "name": "text"}, "id"), b"id,name\n1\n2,a,b\n")
         assert (chunk.rows_read, chunk.rows_kept, len(chunk.rejects)) == (2, 0, 2)
 
-    def test_quoted_and_missing_fields_are_told_apart(self) -> None:
+    def test_a_rejects_fields_keep_their_quotes(self) -> None:
         (reject,) = one_chunk(app({"id": "int", "a": "text", "b": "text"}, "id"), b'id,a,b\nx,"",\n').rejects
-        assert reject.fields == ("x", "", None)
+        assert reject.fields == ("x", '""', "")
+
+
+class TestDeclarations:
+    def test_values_are_trimmed_where_the_column_says_so(self) -> None:
+        columns = {"id": {"type": "int", "trim": True}, "a": {"type": "text", "trim": True}, "b": "text"}
+        chunk = one_chunk(app(columns, "id"), b'id,a,b\n 1 ," x\t", y \n 2,  ,\n')
+        assert chunk.frame.rows() == [(1, "x", " y "), (2, "", None)]
+
+    def test_a_columns_own_null_words_count_in_quotes_too(self) -> None:
+        columns = {"id": "int", "a": {"type": "text", "null_words": ["-", "n/a"]}, "b": "text"}
+        chunk = one_chunk(app(columns, "id"), b'id,a,b\n1,-,-\n2,"n/a",\n3,N/A,\n')
+        assert chunk.frame["a"].to_list() == [None, None, "N/A"]
+        assert chunk.frame["b"].to_list() == ["-", None, None]
+
+    def test_a_key_that_is_a_null_word_is_missing(self) -> None:
+        columns = {"id": {"type": "text", "null_words": ["-"], "trim": True}}
+        (reject,) = one_chunk(app(columns, "id"), b"id\n - \n").rejects
+        assert reject.reason == "missing_key"
+
+    def test_a_value_is_limited_as_it_is_stored(self) -> None:
+        fits, is_longer = b"a" * (1 << 20), b"a" * ((1 << 20) + 1)
+        data = b"id,t,b\n1,%b,0x%b\n2,%b,\n3,,0x%b\n" % (fits, fits[1:] + b"a", is_longer, is_longer * 2)
+        chunks = read(app({"id": "int", "t": "text", "b": "blob"}, "id"), data, Limits(chunk_bytes=8 << 20))
+        assert [row[0] for chunk in chunks for row in chunk.frame.rows()] == [1]
+        assert [(reject.column, reject.reason) for chunk in chunks for reject in chunk.rejects] == [
+            ("t", "value_too_long"),
+            ("b", "value_too_long"),
+        ]
+
+    def test_a_header_is_limited(self) -> None:
+        names = ",".join(f"c{number}" for number in range(2001))
+        with pytest.raises(FileRejected, match="2001 columns, allowed are 2000") as caught:
+            read(app({"c0": "int"}, "c0", extra_columns="ignore"), names.encode())
+        assert caught.value.reason == "too_many_columns"
 
 
 class TestKeys:
@@ -132,12 +167,26 @@ class TestKeys:
 
     def test_a_key_longer_than_cassandra_takes_is_rejected(self) -> None:
         columns = {"p": "text", "c": "text"}
-        data = b"p,c\n" + b"a" * 65_000 + b',""\n' + b"a" * 65_000 + b",b\n"
+        fits, is_longer = b"a" * 65_535, b"a" * 65_536
+        data = b"p,c\n%b,%b\n%b,x\nx,%b\n" % (fits, fits, is_longer, is_longer)
         chunk = one_chunk(app(columns, "p", "c"), data)
         assert chunk.frame.height == 1
         assert [(reject.line, reject.column, reject.reason) for reject in chunk.rejects] == [
-            (3, "p", "key_too_long")
+            (3, "p", "key_too_long"),
+            (4, "c", "key_too_long"),
         ]
+
+    def test_the_parts_of_a_composite_partition_key_count_with_three_bytes_each(self) -> None:
+        columns = {"p": "text", "q": "int", "v": "int"}
+        table = {"name": "t", "partition_key": ["p", "q"]}
+        contract = AppContract(files={"keys": ["*"], "format": "csv"}, table=table, columns=columns)
+        data = b"p,q,v\n%b,1,1\n%b,1,2\n" % (b"a" * (65_535 - 10), b"a" * (65_535 - 9))
+        chunk = one_chunk(IngestApp("acme", "t", "0", Path(), contract), data)
+        assert [(reject.line, reject.reason) for reject in chunk.rejects] == [(3, "key_too_long")]
+
+    def test_a_blob_without_bytes_is_no_partition_key(self) -> None:
+        chunk = one_chunk(app({"p": "blob"}, "p"), b"p\n0x\n0x00\n")
+        assert [(reject.line, reject.reason) for reject in chunk.rejects] == [(2, "missing_key")]
 
     def test_a_column_can_be_built_from_others(self) -> None:
         columns = {
@@ -215,6 +264,11 @@ class TestFolding:
     def test_zero_and_minus_zero_are_two_keys(self, cql: str) -> None:
         chunk = one_chunk(app({"p": cql}, "p"), b"p\n0.0\n-0.0\n0\n-0\n")
         assert [str(row[0]) for row in chunk.frame.rows()] == ["0.0", "-0.0"]
+
+    def test_decimals_of_one_value_are_one_clustering_key_and_two_partition_keys(self) -> None:
+        data = b"p,c,v\n1.0,1.0,1\n1.0,1.00,2\n1.00,1.0,3\n"
+        chunk = one_chunk(app({"p": "decimal", "c": "decimal", "v": "int"}, "p", "c"), data)
+        assert chunk.frame["v"].to_list() == [2, 3]
 
     def test_keys_of_equal_instants_are_one_key(self) -> None:
         data = b"p,v\n2013-01-01T10:00:00Z,a\n2013-01-01T11:00:00+01:00,b\n"

@@ -40,6 +40,38 @@ def test_a_key_that_no_app_takes_is_rejected_with_what_is_taken(tmp_path: Path) 
     assert caught.value.reason == "no_app"
 
 
+PARQUET = """
+[files]
+keys = ["orders-*.parquet"]
+format = "parquet"
+csv_keys = ["orders-*.csv"]
+[table]
+name = "orders"
+partition_key = ["id"]
+[columns]
+id = "int"
+"""
+
+
+def test_an_app_of_parquet_may_take_csv_under_keys_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "acme" / "orders"
+    folder.mkdir(parents=True)
+    (folder / "app.toml").write_text(PARQUET)
+    registry = Registry(tmp_path)
+    picked = [registry.pick("acme", key) for key in ("orders-1.parquet", "orders-1.csv")]
+    assert [(app.name, app.contract.files.format, app.contract.table.name) for app in picked] == [
+        ("orders", "parquet", "orders"),
+        ("orders", "csv", "orders"),
+    ]
+    assert picked[0].version == picked[1].version
+    (folder / "app.toml").write_text(PARQUET.replace("orders-*.csv", "orders-*"))
+    with pytest.raises(ContractError, match=r"can take the same key"):
+        Registry(tmp_path).apps("acme")
+    (folder / "app.toml").write_text(PARQUET.replace('format = "parquet"', 'format = "json"'))
+    with pytest.raises(ContractError, match="csv_keys is not for files of the format 'json'"):
+        Registry(tmp_path).apps("acme")
+
+
 def test_a_customer_without_a_folder_has_no_apps(tmp_path: Path) -> None:
     assert Registry(tmp_path).apps("acme") == ()
     with pytest.raises(FileRejected, match="names that are taken: none"):

@@ -1,5 +1,6 @@
 """What a customer sees of its loads over HTTP, and what it does not."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -145,12 +146,34 @@ def test_rejects_are_given_as_they_were_stored(service: Service) -> None:
     answer = service.get(f"/loads/{load.load_id}/rejects")
     assert (answer.status_code, answer.content) == (200, b"\xe9\n")
     assert answer.headers["content-type"] == "text/csv"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{load.load_id}.csv"'
 
 
-def test_load_without_rejects_has_no_rejects_file(service: Service) -> None:
-    service.ledger.enter(fakes.load())
-    answer = service.get(f"/loads/{fakes.event().load_id}/rejects")
+def test_rejects_of_json_say_that_they_are_json(service: Service) -> None:
+    load = fakes.load(LoadStatus.PARTLY_LOADED, rows_rejected=1)
+    service.ledger.enter(load)
+    key = f"rejects/{load.load_id}.csv"
+    service.store.put("archive-acme", key, io.BytesIO(b"[]"), media_type="application/json")
+    answer = service.get(f"/loads/{load.load_id}/rejects")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{load.load_id}.json"'
+
+
+@pytest.mark.parametrize(
+    ("status", "rows_rejected", "message"),
+    [
+        (LoadStatus.LOADED, 0, "load {} is loaded and has no rejected rows"),
+        (LoadStatus.WAITING, 0, "load {} is not over, its status is waiting: ask again later"),
+        (LoadStatus.PARTLY_LOADED, 1, "the rejects of load {} have expired: they are no longer kept"),
+    ],
+)
+def test_load_without_a_rejects_file_says_why(
+    service: Service, status: LoadStatus, rows_rejected: int, message: str
+) -> None:
+    service.ledger.enter(load := fakes.load(status, rows_rejected=rows_rejected))
+    answer = service.get(f"/loads/{load.load_id}/rejects")
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert answer.json()["message"] == message.format(load.load_id)
 
 
 @pytest.mark.parametrize(

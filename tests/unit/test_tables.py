@@ -25,11 +25,17 @@ PRESENT = {
 class Server:
     """A server with at most one table; keeps what it was asked to change."""
 
-    def __init__(self, present: dict[str, tuple[str, str, int]] | None) -> None:
+    def __init__(
+        self, present: dict[str, tuple[str, str, int]] | None, types: dict[str, dict[str, str]] | None = None
+    ) -> None:
         self.present = present
+        self.types = types or {}
         self.changes: list[str] = []
 
     def execute(self, cql: str, parameters=()) -> list[dict]:
+        if "system_schema.types" in cql:
+            fields = self.types.get(parameters[1])
+            return [{"field_names": list(fields), "field_types": list(fields.values())}] if fields else []
         if parameters:
             assert parameters == ("acme", "flights")
             return [
@@ -151,3 +157,42 @@ def test_a_keyspace_is_made_with_the_replication_of_the_settings():
             "{'class': 'NetworkTopologyStrategy', 'dc1': '3'}"
         )
     ]
+
+
+PERSON = {"name": "text", "homes": "frozen<list<frozen<address>>>"}
+ADDRESS = {"street": "text", "zip": "int"}
+
+
+def contract_with_types() -> AppContract:
+    return AppContract(
+        files={"keys": ["*.jsonl"], "format": "jsonl"},
+        table={"name": "flights", "partition_key": ["id"]},
+        columns={"id": "int", "who": "frozen<person>", "seen": "map<text,frozen<list<int>>>"},
+        types={"person": PERSON, "address": ADDRESS},
+    )
+
+
+def test_types_are_made_before_those_that_use_them():
+    server = Server(None, {"person": PERSON, "address": ADDRESS})
+    declare_table(server, "acme", contract_with_types())
+    assert server.changes == [
+        'CREATE TYPE IF NOT EXISTS "acme"."address" ("street" text, "zip" int)',
+        'CREATE TYPE IF NOT EXISTS "acme"."person" ("name" text, "homes" frozen<list<frozen<address>>>)',
+        (
+            'CREATE TABLE IF NOT EXISTS "acme"."flights" ("id" int, "who" frozen<person>, '
+            '"seen" map<text, frozen<list<int>>>, PRIMARY KEY (("id")))'
+        ),
+    ]
+
+
+@pytest.mark.parametrize("there", [{}, {"zip": "int", "street": "text"}, {"street": "text", "zip": "bigint"}])
+def test_a_type_with_other_fields_is_refused(there: dict[str, str]):
+    present = {
+        "id": ("int", "partition_key", 0),
+        "who": ("frozen<person>", "regular", -1),
+        "seen": ("map<text, frozen<list<int>>>", "regular", -1),
+    }
+    server = Server(present, {"person": PERSON, "address": there})
+    with pytest.raises(PermanentError, match="uses the type address with the fields") as raised:
+        check_table(server, "acme", declared_table(contract_with_types()))
+    assert raised.value.reason == "table_mismatch"

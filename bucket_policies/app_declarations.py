@@ -1,0 +1,35 @@
+"""A customer's own app declarations, for checks on its machine: the text of each `app.toml`, never code.
+
+What a declaration means is left to `customer_ingestapps`, which runs on the customer's machine too.
+"""
+
+from pathlib import Path
+
+from bucket_policies.api import AppDeclaration
+from bucket_policies.customers import is_customer_id
+from bucket_policies.errors import DocumentError
+
+DECLARATION = "app.toml"
+TRANSFORM = "transform.py"
+
+
+def read_declarations(folder: Path, customer_id: str) -> tuple[AppDeclaration, ...]:
+    """Read what a customer's folder declares: `app.toml`, or `<app>/app.toml` for each of several.
+
+    Raises:
+        DocumentError: it is no customer's id, or a declaration cannot be read.
+    """
+    if not is_customer_id(customer_id):  # so it is the name of a folder and no path
+        raise DocumentError(f"{customer_id!r} cannot be a customer")
+    own = folder / customer_id
+    found = sorted([*own.glob(DECLARATION), *own.glob(f"*/{DECLARATION}")])
+    return tuple(map(_read, found))
+
+
+def _read(declaration: Path) -> AppDeclaration:
+    try:
+        toml = declaration.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{declaration}: cannot be read: {error}") from error
+    app = declaration.parent
+    return AppDeclaration(name=app.name, toml=toml, has_transform=(app / TRANSFORM).exists())
