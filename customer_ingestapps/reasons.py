@@ -62,8 +62,8 @@ class Reason(StrEnum):
         "Split the file.",
     )
     ROW_GROUP_TOO_LARGE = (
-        "row_group_too_large", "file", "A row group of the Parquet file takes too much memory.",
-        "Write smaller row groups.",
+        "row_group_too_large", "file", "A row group or page of the Parquet file takes too much memory.",
+        "Write smaller row groups, with pages of the usual megabyte.",
     )
     BAD_ENCODING = (
         "bad_encoding", "file", "A byte does not belong to the declared encoding.",

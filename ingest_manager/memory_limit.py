@@ -15,5 +15,7 @@ def limit_memory(more_mib: int) -> None:
     if not _STATM.exists():
         return
     data_bytes = int(_STATM.read_text().split()[_DATA]) * resource.getpagesize()
-    limit = data_bytes + (more_mib << 20)
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = data_bytes + (more_mib << 20)
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
