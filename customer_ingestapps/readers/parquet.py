@@ -101,8 +101,9 @@ class ParquetReader:
             while True:
                 with self._faults():
                     batch = next(batches, None)
-                if batch is None:
-                    break
+                    if batch is None:
+                        break
+                    batch.validate(full=True)  # texts may not be UTF-8, which nothing behind would survive
                 if batch.num_rows:
                     yield batch
 
