@@ -4,7 +4,7 @@ import faulthandler
 import multiprocessing
 import os
 import resource
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -27,11 +27,30 @@ class Judged:
     crash: str | None = None
 
 
-def judge_all(seed: int, numbers: Iterable[int]) -> Iterator[Judged]:
-    """Judge inputs one after the other, whatever they do."""
+def judge_one(seed: int, number: int) -> Judged:
+    """Judge an input in this process; what is raised is a crash, and so is more memory than a worker has."""
+    bad = make_input(seed, number)
+    name, before = _called(bad.form.name, bad.ending), _peak_mb()
+    try:
+        loaded = load(bad)
+    except BaseException as error:  # noqa: BLE001 - a panic of polars is no Exception
+        return Judged(number, name, bad.damages, None, f"{type(error).__name__}: {error}")
+    peak = _peak_mb()
+    if peak > max(before, MOST_MB):
+        return Judged(number, name, bad.damages, None, f"{peak:.0f} MB of memory")
+    return Judged(number, name, bad.damages, judge(bad, loaded))
+
+
+def judge_all(
+    seed: int,
+    numbers: Iterable[int],
+    judging: Callable[[int, int], Judged] = judge_one,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Iterator[Judged]:
+    """Judge inputs one after the other, whatever they do to the process."""
     process = None
     for number in numbers:
-        process = process or _Process(seed)
+        process = process or _Process(seed, judging, patience_seconds)
         judged = process.judge(number)
         if judged.verdict is None:
             process.stop()
@@ -44,21 +63,22 @@ def judge_all(seed: int, numbers: Iterable[int]) -> Iterator[Judged]:
 class _Process:
     """Judges in a process of its own."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, judging: Callable[[int, int], Judged], patience_seconds: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._seed = seed
+        self._patience_seconds = patience_seconds
         self._connection, theirs = context.Pipe()
         os.environ["POLARS_MAX_THREADS"] = "1"  # read when the process starts
-        self._process = context.Process(target=_answer, args=(theirs, seed), daemon=True)
+        self._process = context.Process(target=_answer, args=(theirs, seed, judging), daemon=True)
         self._process.start()
         theirs.close()
 
     def judge(self, number: int) -> Judged:
         """Give the verdict, or what it died of."""
         self._connection.send(number)
-        crash = f"no answer within {PATIENCE_SECONDS} seconds"
+        crash = f"no answer within {self._patience_seconds:g} seconds"
         try:
-            if self._connection.poll(PATIENCE_SECONDS):
+            if self._connection.poll(self._patience_seconds):
                 found: Judged = self._connection.recv()
                 return found
         except EOFError:
@@ -73,28 +93,14 @@ class _Process:
         self._process.join()
 
 
-def _answer(connection: Connection, seed: int) -> None:
+def _answer(connection: Connection, seed: int, judging: Callable[[int, int], Judged]) -> None:
     faulthandler.enable()
     while True:
         try:
             number = connection.recv()
         except EOFError:
             return
-        connection.send(judge_one(seed, number))
-
-
-def judge_one(seed: int, number: int) -> Judged:
-    """Judge an input in this process; what is raised is a crash, and so is more memory than a worker has."""
-    bad = make_input(seed, number)
-    name, before = _called(bad.form.name, bad.ending), _peak_mb()
-    try:
-        loaded = load(bad)
-    except BaseException as error:  # noqa: BLE001 - a panic of polars is no Exception
-        return Judged(number, name, bad.damages, None, f"{type(error).__name__}: {error}")
-    peak = _peak_mb()
-    if peak > max(before, MOST_MB):
-        return Judged(number, name, bad.damages, None, f"{peak:.0f} MB of memory")
-    return Judged(number, name, bad.damages, judge(bad, loaded))
+        connection.send(judging(seed, number))
 
 
 def _called(form: str, ending: str) -> str:

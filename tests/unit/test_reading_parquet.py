@@ -258,6 +258,24 @@ class TestFile:
         data[data.index(b"\x01\x00\x00\x003\x01")] ^= 1  # in the texts
         assert refusal(self.COLUMNS, bytes(data)).reason == "damaged"
 
+    @pytest.mark.parametrize(
+        ("cql", "array"),
+        [
+            ("text", pa.array(["grün"])),
+            ("int", pa.array(["grün"])),
+            ("text", pa.array(["grün"], pa.large_string())),
+            ("text", pa.array(["grün"]).dictionary_encode()),
+            ("set<text>", pa.array(['["grün"]'])),
+            ("set<text>", pa.array([["grün"]])),
+            ("map<text, text>", pa.array([[("grün", "x")]], pa.map_(pa.string(), pa.string()))),
+        ],
+        ids=["text", "number", "large text", "dictionary", "JSON", "list", "map"],
+    )
+    def test_texts_that_are_not_utf8_refuse_the_file(self, cql: str, array: pa.Array) -> None:
+        data = file({"id": [1], "v": array}, compression="none", write_statistics=False)
+        error = refusal({"id": "int", "v": cql}, data.replace("ü".encode(), b"\xfcx"))
+        assert (error.reason, "UTF8" in str(error)) == ("damaged", True)
+
     @pytest.mark.parametrize("missing", [1, 8, 100])
     def test_a_file_that_is_cut_off_is_refused(self, missing: int) -> None:
         assert refusal(self.COLUMNS, file(self.ROWS)[:-missing]).reason == "damaged"
