@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from benchmarks.reliability.inputs import make_input
 from benchmarks.reliability.report import Report
 from benchmarks.reliability.watchdog import judge_all
+
+SHOWN_EACH = 500
 
 console = Console(width=110, soft_wrap=True)
 
@@ -27,10 +28,10 @@ def main(
         console.print(f"{bad.form.name} {bad.ending}: {', '.join(bad.damages)}", markup=False)
         return
     report, numbers = Report(), range(first, first + inputs)
-    for judged in track(
-        judge_all(seed, numbers), total=inputs, console=console, disable=not console.is_terminal
-    ):
+    for judged in judge_all(seed, numbers):
         report.add(judged)
+        if report.inputs % SHOWN_EACH == 0:
+            console.print(report.summary)
     for table in report.tables():
         console.print(table)
     for line in (*report.faults, *report.needless):

@@ -119,19 +119,11 @@ def moment(rng: random.Random, text: str) -> str:
 
 def name(rng: random.Random, text: str) -> str:
     """Damage the name of a column."""
-    column = rng.choice(list(COLUMNS))
-    others = (
-        column.upper(),
-        f" {column} ",
-        column[:-1],
-        f"{column}s",
-        rng.choice(list(COLUMNS)),
-        "",
-        "line",
-        "İd",
-        "\ufeff" + column,
+    column, other = rng.sample(list(COLUMNS), 2)
+    similar = (column.upper(), f" {column} ", column[:-1], f"{column}s", "", "line", "İd", f"\ufeff{column}")
+    return _spliced(
+        rng, text, rf"\b{column}\b", (other, other.upper(), rng.choice(similar), rng.choice(similar))
     )
-    return _spliced(rng, text, rf"\b{column}\b", others)
 
 
 def row(rng: random.Random, text: str) -> str:

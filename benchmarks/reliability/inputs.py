@@ -44,7 +44,8 @@ def make_input(seed: int, number: int) -> Input:
 def _places(form: Form, ending: str) -> Sequence[str]:
     if form.format == "parquet":
         return ("stored bytes", "stored bytes") if form.is_typed else ("cells", "stored bytes")
-    return ("cells", "text", "text", "stored bytes") + (("bytes before compression",) if ending else ())
+    places = ("cells", "text", "text", "stored bytes")
+    return (*places, "stored bytes", "bytes before compression") if ending else places
 
 
 def _damaged(

@@ -280,6 +280,27 @@ class TestFile:
     def test_a_file_that_is_cut_off_is_refused(self, missing: int) -> None:
         assert refusal(self.COLUMNS, file(self.ROWS)[:-missing]).reason == "damaged"
 
+    @pytest.mark.parametrize("is_compressed_size", [True, False])
+    def test_a_page_that_claims_gigabytes_is_refused_before_they_are_allocated(
+        self, is_compressed_size: bool
+    ) -> None:
+        options = {"use_dictionary": False, "write_statistics": False, "compression": "snappy"}
+        data = file({"id": pa.array(range(10_000), pa.int32())}, **options)
+        chunk = parquet.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0)
+        at = chunk.data_page_offset
+        sizes = data[at + 3 :].index(b"\x15", 1) + at + 3 if is_compressed_size else at + 2
+        assert data[sizes] == 0x15
+        claiming = data[: sizes + 1] + b"\xfe\xff\xff\xff\x0f" + data[sizes + 4 :]
+        most = pa.default_memory_pool().max_memory()
+        assert refusal({"id": "int"}, claiming).reason == "damaged"
+        assert pa.default_memory_pool().max_memory() <= max(most, 200_000_000)
+
+    def test_a_page_header_of_any_length_is_read(self) -> None:
+        long = "x" * 3_000
+        data = file({"id": [1, 2], "v": [long, long + "y"]}, write_statistics=True, data_page_version="2.0")
+        (chunk,) = read(app({"id": "int", "v": "text"}, format="parquet"), data)
+        assert chunk.rows_kept == 2
+
     def test_a_text_that_stands_for_gigabytes_is_refused(self) -> None:
         texts = pa.DictionaryArray.from_arrays(
             pa.array([0] * 10_000, pa.int32()), pa.array(["x" * 1_000_000])
