@@ -21,7 +21,7 @@ from customer_ingestapps.csv_text import csv_text
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.header import Header
 from customer_ingestapps.readers.arrow_texts import fits, texts_of
-from customer_ingestapps.readers.parquet_pages import check_pages
+from customer_ingestapps.readers.parquet_pages import Pages
 from customer_ingestapps.readers.rows import Fields, Limits, TextRows
 from customer_ingestapps.reasons import Reason
 from customer_ingestapps.sources import RandomAccess
@@ -45,6 +45,7 @@ class ParquetReader:
             schema = self._open([]).schema_arrow
             self._file = self._open([name for name in schema.names if _is_text(schema, name)])
             self._check_sizes(self._file.metadata)
+            self._pages = Pages(self._ranges.range, source.size)
         self._schema = schema
         self.header: Fields = tuple(schema.names)
 
@@ -100,7 +101,7 @@ class ParquetReader:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for group in range(self._file.num_row_groups):
             with self._faults():
-                check_pages(self._ranges.range, self._file.metadata.row_group(group))
+                self._pages.check(group)
                 batches = self._file.iter_batches(
                     batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
                 )

@@ -1,35 +1,74 @@
 """The pages of a Parquet file, before pyarrow sees them: headers may not claim more than the footer does.
 
 pyarrow allocates what a page header says, up to 2 GiB, before it looks at the page; one damaged byte there
-would cost a worker its memory. Headers are structs of Thrift's compact protocol; only sizes matter here.
+would cost a worker its memory. Its own view of the footer is not asked: it can end the process over one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from pyarrow import parquet
+from customer_ingestapps.readers.thrift import ThriftReader
 
+_TAIL_BYTES = 8  # the footer's length and the magic
 _HEADER_BYTES = 256  # usually enough; statistics can make one longer
 _MOST_HEADER_BYTES = 16 << 20
-_UNCOMPRESSED, _COMPRESSED = 2, 3  # fields of a page header
-_INTEGERS = {4, 5, 6}
-_MOST_LEVELS = 8
+_ROW_GROUPS, _COLUMNS, _META_DATA = 4, 1, 3  # fields of the footer, of a row group, of a column
+_UNCOMPRESSED, _COMPRESSED, _DATA_PAGE, _DICTIONARY_PAGE = 6, 7, 9, 11  # fields of a column's meta data
+_PAGE_UNCOMPRESSED, _PAGE_COMPRESSED = 2, 3  # fields of a page's header
 
 ReadRange = Callable[[int, int], bytes]
 
 
-def check_pages(read_range: ReadRange, group: parquet.RowGroupMetaData) -> None:
-    """Raise ValueError where the pages of a row group do not fit into what the footer says of it."""
-    for number in range(group.num_columns):
-        chunk = group.column(number)
-        offsets = (chunk.dictionary_page_offset if chunk.has_dictionary_page else 0, chunk.data_page_offset)
+class Pages:
+    """The pages of one file, whose footer pyarrow could read."""
+
+    def __init__(self, read_range: ReadRange, size: int) -> None:
+        self._read_range = read_range
+        tail = read_range(size - _TAIL_BYTES, _TAIL_BYTES)
+        footer_bytes = int.from_bytes(tail[:4], "little")
+        with _structure():
+            footer: Any = ThriftReader(read_range(size - _TAIL_BYTES - footer_bytes, footer_bytes)).struct()
+            groups = footer.get(_ROW_GROUPS, [])
+            self._groups = [[column[_META_DATA] for column in group[_COLUMNS]] for group in groups]
+
+    def check(self, group: int) -> None:
+        """Raise ValueError where pages of a row group do not fit into what the footer says of it."""
+        with _structure():
+            for column in self._groups[group]:
+                self._check_column(column)
+
+    def _check_column(self, column: Any) -> None:
+        offsets = (column.get(_DICTIONARY_PAGE), column[_DATA_PAGE])
         at = min(filter(None, offsets), default=0)  # 0: there is no such page
-        end, rest = at + chunk.total_compressed_size, chunk.total_uncompressed_size
-        while at < end:
-            header = _header(read_range, at, end)
+        end, rest = at + column[_COMPRESSED], column[_UNCOMPRESSED]
+        while 0 <= at < end:
+            header = self._header(at, end)
             at, rest = at + header.size + header.compressed, rest - header.uncompressed
             if min(header.compressed, header.uncompressed, end - at, rest) < 0:
-                raise ValueError(f"a page of {chunk.path_in_schema!r} is larger than its column")
+                raise ValueError("a page is larger than its column")
+
+    def _header(self, at: int, end: int) -> "_Header":
+        size = _HEADER_BYTES
+        while True:
+            data = self._read_range(at, min(size, end - at))
+            reader = ThriftReader(data)
+            try:
+                found: Any = reader.struct()
+                return _Header(reader.at, found[_PAGE_UNCOMPRESSED], found[_PAGE_COMPRESSED])
+            except IndexError as error:
+                if len(data) < size or size >= _MOST_HEADER_BYTES:
+                    raise ValueError("a page has no sound header") from error
+                size *= 16
+
+
+@contextmanager
+def _structure() -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError("a part of its structure is missing, or is something else") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,71 +76,3 @@ class _Header:
     size: int
     uncompressed: int
     compressed: int
-
-
-def _header(read_range: ReadRange, at: int, end: int) -> _Header:
-    size = _HEADER_BYTES
-    while True:
-        data = read_range(at, min(size, end - at))
-        try:
-            struct = _Struct(data)
-            found = struct.integers()
-            return _Header(struct.at, found[_UNCOMPRESSED], found[_COMPRESSED])
-        except (IndexError, KeyError) as error:
-            if len(data) < size or size >= _MOST_HEADER_BYTES:
-                raise ValueError("a page has no sound header") from error
-            size *= 16
-
-
-class _Struct:
-    """Reads a struct; IndexError where it goes on behind the data."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.at = 0
-
-    def integers(self, level: int = 0) -> dict[int, int]:
-        """Give its own integers by field, and step over all else."""
-        if level > _MOST_LEVELS:
-            raise ValueError("a page header is nested too deep")
-        found, field = {}, 0
-        while kind := self._byte():
-            field = field + (kind >> 4) if kind >> 4 else self._integer()
-            if kind & 15 in _INTEGERS:
-                found[field] = self._integer()
-            else:
-                self._skip(kind & 15, level)
-        return found
-
-    def _byte(self) -> int:
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def _unsigned(self) -> int:
-        number = shift = 0
-        while (byte := self._byte()) & 128:
-            number |= (byte & 127) << shift
-            shift += 7
-        return number | byte << shift
-
-    def _integer(self) -> int:
-        number = self._unsigned()
-        return number >> 1 ^ -(number & 1)
-
-    def _skip(self, kind: int, level: int) -> None:
-        skips: Mapping[int, Callable[[], object]] = {
-            1: lambda: None,  # true and false are in the field's own byte
-            2: lambda: None,
-            3: self._byte,
-            7: lambda: self._pass(8),
-            8: lambda: self._pass(self._unsigned()),
-            12: lambda: self.integers(level + 1),
-        }
-        if kind not in skips:
-            raise ValueError("a page header holds what none may hold")
-        skips[kind]()
-
-    def _pass(self, size: int) -> None:
-        self.at += size
-        if self.at > len(self._data):
-            raise IndexError(size)

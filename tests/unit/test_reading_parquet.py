@@ -295,6 +295,12 @@ class TestFile:
         assert refusal({"id": "int"}, claiming).reason == "damaged"
         assert pa.default_memory_pool().max_memory() <= max(most, 200_000_000)
 
+    def test_statistics_that_do_not_fit_the_schema_do_not_end_the_process(self) -> None:
+        data = file({"id": pa.array(range(10), pa.int32())})
+        required = data.replace(b"\x25\x02\x18\x02id", b"\x25\x00\x18\x02id")
+        assert required != data
+        assert refusal({"id": "int"}, required).reason == "damaged"
+
     def test_a_page_header_of_any_length_is_read(self) -> None:
         long = "x" * 3_000
         data = file({"id": [1, 2], "v": [long, long + "y"]}, write_statistics=True, data_page_version="2.0")
