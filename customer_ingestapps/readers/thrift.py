@@ -6,6 +6,7 @@ Whoever reads them knows which fields there should be; nothing is believed here 
 from collections.abc import Callable, Mapping
 
 MOST_LEVELS = 10
+_MOST_BITS = 64
 
 Struct = dict[int, object]
 
@@ -68,6 +69,8 @@ class ThriftReader:
         while (byte := self._byte()) & 128:
             number |= (byte & 127) << shift
             shift += 7
+            if shift > _MOST_BITS:
+                raise ValueError("a number has no end")
         return number | byte << shift
 
     def _integer(self) -> int:
