@@ -1,6 +1,6 @@
 # One file for every command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status secrets test check bench fetchdata.pyz
+.PHONY: help setup demo up down status secrets test check bench reliability fetchdata.pyz
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
@@ -46,6 +46,9 @@ check: setup ## Run linters, type checks and unit tests: seconds, no servers
 bench: setup ## Measure loading speed beside the servers' own ceiling
 	$(PYTHON) -m servers install
 	$(PYTHON) -m benchmarks
+
+reliability: setup ## Load 10,000 bad files and compare with slow references: ten minutes, no servers
+	$(PYTHON) -m benchmarks.reliability
 
 fetchdata.pyz: setup ## Make the one file to hand to customers
 	$(PYTHON) -m release

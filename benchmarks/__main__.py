@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,9 @@ from rich.table import Table
 
 from benchmarks import measures
 from benchmarks.flights import flights_file
-from benchmarks.measures import Measure
+from benchmarks.measure import Measure
 from benchmarks.pipeline import running_pipeline
+from benchmarks.readers import reading_formats
 from ingest_manager import logs
 from servers.capacity import HEAP_MIB
 from servers.installation import install_missing
@@ -31,22 +33,37 @@ WAITS = 50
 console = Console()
 
 
+class Part(StrEnum):
+    """What can be measured alone."""
+
+    READERS = "readers"
+    PIPELINE = "pipeline"
+
+
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of everything but the wait.")] = 5,
     folder: Annotated[
         Path | None, typer.Option("--instance", help="Use the servers of this instance, which run already.")
     ] = None,
+    only: Annotated[Part | None, typer.Option(help="Only this part; readers need no servers.")] = None,
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
+    found = [] if only is Part.PIPELINE else reading_formats(rounds)
+    if only is not Part.READERS:
+        found += _pipeline(rounds, folder)
+    console.print(_table(found))
+    console.print(f"Kept in {_keep(found, only)}")
+
+
+def _pipeline(rounds: int, folder: Path | None) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and manager are stopped then too
     content = flights_file()
     found = [measures.reading(content, rounds)]
     with _servers(folder) as instance, running_pipeline(instance) as pipeline:
         found.append(measures.waiting(pipeline, WAITS))
         found.extend(measures.loading(pipeline, content, rounds))
-    console.print(_table(found))
-    console.print(f"Kept in {_keep(found)}")
+    return found
 
 
 @contextmanager
@@ -68,7 +85,7 @@ def _table(found: Sequence[Measure]) -> Table:
     return table
 
 
-def _keep(found: Sequence[Measure]) -> Path:
+def _keep(found: Sequence[Measure], part: Part | None) -> Path:
     now = datetime.now(UTC)
     document = {
         "at": now.isoformat(timespec="seconds"),
@@ -80,7 +97,7 @@ def _keep(found: Sequence[Measure]) -> Path:
         ],
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y-%m-%d}.json"
+    path = RESULTS / f"{now:%Y-%m-%d}{f'-{part}' if part else ''}.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 

@@ -1,35 +1,20 @@
 """What is measured: reading alone, a load beside its ceiling, and the wait for a small file."""
 
 import gc
-import statistics
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from benchmarks.ceiling import Ceiling
 from benchmarks.flights import encoded_chunks, flights_app
 from benchmarks.marks import ROWS, marks_file
+from benchmarks.measure import Measure
 from benchmarks.pipeline import CUSTOMER, Pipeline, eventually
 
 WARM_UP_ROWS = 1_000_000
 POLL_SECONDS = 0.002
 _COUNT = f"SELECT count(*) AS found FROM {CUSTOMER}.marks WHERE run = ?"
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The rounds of one thing measured, in its unit."""
-
-    name: str
-    unit: str
-    rounds: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """Return the median of the rounds."""
-        return statistics.median(self.rounds)
 
 
 def reading(content: bytes, rounds: int) -> Measure:

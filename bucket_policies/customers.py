@@ -108,8 +108,15 @@ class CustomerDirectory:
 
     def _stamps(self) -> dict[str, _Stamp]:
         with os.scandir(self._folder) as entries:
-            found = {entry.name: entry.stat() for entry in entries if entry.name.endswith(".json")}
-        return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in sorted(found.items())}
+            documents = [entry.name for entry in entries if _is_document(entry.name)]
+        return {name: self._stamp(name) for name in sorted(documents)}
+
+    def _stamp(self, name: str) -> _Stamp:
+        try:
+            stat = (self._folder / name).stat()
+        except OSError:  # what is wrong with it is said when it is read
+            return 0, 0, 0
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _read(self, stamps: Mapping[str, _Stamp], last_good: Mapping[str, Customer]) -> _Snapshot:
         customers, problems = {}, {}
@@ -122,6 +129,10 @@ class CustomerDirectory:
                 if customer_id in last_good:
                     customers[customer_id] = last_good[customer_id]
         return _Snapshot(stamps, customers, problems)
+
+
+def _is_document(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith(".")  # editors leave hidden ones
 
 
 def read_customer(document: Path) -> Customer:

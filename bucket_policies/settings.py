@@ -15,6 +15,7 @@ from bucket_policies.errors import SettingsError
 from bucket_policies.secret_files import SecretFileSettings
 
 PREFIX = "BUCKET_POLICIES_"
+_ADDRESS = r"^https?://[^/\s]+"
 LONGEST_CREDENTIALS_SECONDS = 12 * 3600
 _APPS = Path(__file__).parent.parent / "customer_ingestapps"
 
@@ -48,7 +49,7 @@ class DocumentSettings(SecretFileSettings):
 class StoreSettings(DocumentSettings):
     """How to reach MinIO."""
 
-    s3_url: str
+    s3_url: str = Field(pattern=_ADDRESS)
     """MinIO's address as the services see it."""
 
     s3_region: str = "us-east-1"
@@ -83,7 +84,7 @@ class MirrorSettings(StoreSettings):
 class AuthSettings(StoreSettings):
     """What the auth service needs."""
 
-    s3_public_url: str
+    s3_public_url: str = Field(pattern=_ADDRESS)
     """MinIO's address as customers see it; the host is part of a signature."""
 
     cassandra_hosts: Annotated[tuple[str, ...], NoDecode]

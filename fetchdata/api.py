@@ -41,6 +41,7 @@ MOST_FILES = 10_000  # of one upload: the status service lists no more at once
 TIMEOUT = httpx.Timeout(30, connect=10)
 Answer = TypeVar("Answer")
 OUTCOMES = frozenset({"loaded", "partly_loaded", "rejected", "failed", "duplicate", "gone"})
+STATUSES = ("queued", "loading", "waiting", *sorted(OUTCOMES))
 
 
 @dataclass(frozen=True, kw_only=True)

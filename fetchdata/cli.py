@@ -18,7 +18,7 @@ import click
 from bucket_policies.rules import escaped
 from fetchdata import __version__, credentials
 from fetchdata.answers import plain
-from fetchdata.api import MOST_FILES, AuthService, Load, StatusService
+from fetchdata.api import MOST_FILES, STATUSES, AuthService, Load, StatusService
 from fetchdata.errors import FetchdataError, UsageError
 from fetchdata.printing import print_document, print_table
 from fetchdata.progress import Watcher
@@ -151,15 +151,28 @@ def status(*, upload_id: str, as_json: bool, **access: Any) -> int:
     """Tell what has become so far of one upload, by the UPLOAD_ID that push printed."""
     loads = _services(**access).status.loads(upload=upload_id, limit=MOST_FILES)
     _print_loads(loads, as_json=as_json)
+    if not loads:
+        Watcher().notice(f"nothing is known of an upload '{escaped(upload_id)}': ask again, or check the id")
     return int(not loads or any(load.status not in {"loaded", "duplicate"} for load in loads))
+
+
+def _in_utc(_: click.Context, __: click.Parameter, local: datetime | None) -> datetime | None:
+    try:
+        return local and local.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(f"the year {local and local.year} is out of range") from error
 
 
 @app.command(epilog=HISTORY_EXAMPLES)
 @service_options
 @click.option("--key", help="Loads of this object only.")
-@click.option("--since", type=click.DateTime(), help="Loads from this time on (local time).")
-@click.option("--status", "with_status", help="Loads with this status only.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many.")
+@click.option(
+    "--since", type=click.DateTime(), callback=_in_utc, help="Loads from this time on (local time)."
+)
+@click.option("--status", "with_status", type=click.Choice(STATUSES), help="Loads with this status only.")
+@click.option(
+    "--limit", type=click.IntRange(min=1, max=MOST_FILES), default=50, show_default=True, help="How many."
+)
 @_as_json
 def history(
     *,
@@ -173,7 +186,7 @@ def history(
     """List loads, the latest first."""
     query = {
         "key": key,
-        "since": since and since.astimezone(UTC).isoformat(),
+        "since": since and since.isoformat(),
         "status": with_status,
         "limit": limit,
     }

@@ -14,6 +14,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
+from bucket_policies.customers import CustomerDirectory
 from bucket_policies.errors import SettingsError
 from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
@@ -31,6 +32,8 @@ from ingest_manager.replay_command import replay
 from ingest_manager.settings import Settings
 from ingest_manager.verify import Verification
 from ingest_manager.worker import connect_ledger, connect_store
+
+MOST_LOADS = 1_000_000  # of one answer
 
 cli = typer.Typer(
     help="Load customers' objects into Cassandra, and see what became of each.",
@@ -56,9 +59,12 @@ def set_up() -> None:
     with cassandra_session.connect(settings) as session:
         setup.ensure_ledger(session, settings)
         setup.ensure_topology(settings)
-        for customer in customers_of(settings):
+        directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
+        for customer in directory.current().values():
             setup.ensure_customer(session, registry, settings, customer)
             typer.echo(f"{customer.id}: ready")
+        for document, problem in directory.problems.items():  # they stop nobody else
+            typer.echo(f"{document}: {problem}", err=True)
 
 
 @cli.command()
@@ -104,7 +110,7 @@ def history(
     customer: OneCustomer = None,
     since: Since = None,
     status: Annotated[LoadStatus | None, typer.Option("--status", help="Only this status.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LOADS, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Show the loads, newest object first.
@@ -188,6 +194,8 @@ def main() -> None:
         _fail(str(error), 4)
     except (IngestError, IngestAppError) as error:
         _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.strerror}: {error.filename or 'the output'}", 1)
 
 
 def _fail(message: str, code: int) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bucket_policies.customers import Customer, CustomerDirectory
+from bucket_policies.errors import SettingsError
 from ingest_manager import cassandra_session
 from ingest_manager.ledger import Ledger
 from ingest_manager.settings import FolderSettings, Settings
@@ -28,8 +29,16 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
 
 
 def customers_of(settings: FolderSettings, only: str | None = None) -> list[Customer]:
-    """Return the customers that have a document, or the one that is named."""
-    customers = CustomerDirectory(settings.bucket_policies_dir / "customers").current()
+    """Return the customers that have a document, or the one that is named.
+
+    Raises:
+        SettingsError: all were asked for, and not every document can be used.
+    """
+    directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
+    customers = directory.current()
+    if only is None and directory.problems:
+        problems = "; ".join(f"{document}: {problem}" for document, problem in directory.problems.items())
+        raise SettingsError(f"not every customer is known: {problems}")
     if only is None:
         return list(customers.values())
     if only not in customers:

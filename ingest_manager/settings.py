@@ -45,7 +45,9 @@ class FolderSettings(SecretFileSettings):
 class Settings(FolderSettings):
     """Settings of every `ingest-manager` process; secrets never show in their repr."""
 
-    s3_url: str = Field(description="Address of the object store, as the manager reaches it.")
+    s3_url: str = Field(
+        pattern=r"^https?://[^/\s]+", description="Address of the object store, as the manager reaches it."
+    )
     s3_ca: CaFile | None = Field(
         None, description="The authority behind its certificate, where the machine does not know it."
     )

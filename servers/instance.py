@@ -93,6 +93,7 @@ def start_all(daemons: Sequence[Daemon]) -> None:
     """Start those that do not run yet and wait for all."""
     with stopped_on_failure(daemons) as absent:
         for daemon in absent:
+            daemon.stop()  # what one that was killed has left behind holds its ports
             require_free(daemon.ports)
         for daemon in absent:
             daemon.start()

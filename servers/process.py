@@ -101,6 +101,7 @@ class Process:
         """Ask the process to end and wait for it; end it by force when it takes too long."""
         pid = self.pid
         if pid is None:
+            self._end_orphans()
             return
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + patience_seconds
@@ -116,6 +117,15 @@ class Process:
         os.killpg(pid, signal.SIGKILL)
         while self.pid is not None or runs_in_group(pid):
             time.sleep(POLL_SECONDS)
+
+    def _end_orphans(self) -> None:
+        """End what a killed process has left: RabbitMQ's, say, is a script, and the broker its child."""
+        group = self._read_record().get("pid")
+        # While a group has members, the kernel gives its number to nobody else.
+        if group is not None and stat_of(group) is None:
+            while runs_in_group(group):
+                os.killpg(group, signal.SIGKILL)
+                time.sleep(POLL_SECONDS)
 
     def output(self) -> str:
         """Return what the process has written to its log since it was started."""

@@ -21,6 +21,7 @@ from customer_ingestapps.csv_text import csv_text
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.header import Header
 from customer_ingestapps.readers.arrow_texts import fits, texts_of
+from customer_ingestapps.readers.parquet_pages import check_pages
 from customer_ingestapps.readers.rows import Fields, Limits, TextRows
 from customer_ingestapps.reasons import Reason
 from customer_ingestapps.sources import RandomAccess
@@ -99,14 +100,16 @@ class ParquetReader:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for group in range(self._file.num_row_groups):
             with self._faults():
+                check_pages(self._ranges.range, self._file.metadata.row_group(group))
                 batches = self._file.iter_batches(
                     batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
                 )
             while True:
                 with self._faults():
                     batch = next(batches, None)
-                if batch is None:
-                    break
+                    if batch is None:
+                        break
+                    batch.validate(full=True)  # texts may not be UTF-8, which nothing behind would survive
                 if batch.num_rows:
                     yield batch
 
@@ -166,6 +169,11 @@ class _Ranges(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
         return self._at
+
+    def range(self, start: int, size: int) -> bytes:
+        """Give bytes from anywhere."""
+        self.seek(start)
+        return self.read(size)
 
     def read(self, size: int = -1) -> bytes:
         rest = max(self._source.size - self._at, 0)

@@ -1,33 +1,19 @@
 """What the Cassandra driver itself makes of encoded cells."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cassandra import cqltypes
-
+from benchmarks.reliability.driver_values import PROTOCOL, driver_type
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
-from customer_ingestapps.cql_types import CqlType, parse_type
+from customer_ingestapps.cql_types import parse_type
 from customer_ingestapps.readers.rows import Limits
 from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp
 
-PROTOCOL = 5
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's are naive, in UTC
 MISSING = object()
-
-
-class ExactTimestamp(cqltypes.DateType):
-    """A timestamp to the millisecond: the driver's own way is by a float, a microsecond off in far years."""
-
-    typename = "timestamp"
-
-    @staticmethod
-    def deserialize(byts: bytes, protocol_version: int) -> datetime:
-        return EPOCH + timedelta(milliseconds=int.from_bytes(byts, "big", signed=True))
 
 
 class InMemory:
@@ -90,21 +76,3 @@ def rejects(chunks: Sequence[Chunk]) -> list[Reject]:
 def decoded(cql: str, cell: bytes | None) -> Any:
     """Return a cell's value."""
     return None if cell is None else driver_type(parse_type(cql)).from_binary(cell, PROTOCOL)
-
-
-def driver_type(cql: CqlType) -> Any:
-    """Return the driver's class for a type."""
-    inner = [driver_type(argument) for argument in cql.arguments]
-    if cql.fields:
-        return cqltypes.UserType.make_udt_class("acme", cql.name, cql.fields, inner)
-    if cql.name == "vector":
-        return cqltypes.VectorType.apply_parameters([inner[0], cql.dimension], None)
-    if not inner:
-        return ExactTimestamp if cql.name == "timestamp" else cqltypes._cqltypes[cql.name]
-    composite = {
-        "list": cqltypes.ListType,
-        "set": cqltypes.SetType,
-        "map": cqltypes.MapType,
-        "tuple": cqltypes.TupleType,
-    }
-    return composite[cql.name].apply_parameters(inner)

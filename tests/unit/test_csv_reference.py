@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.reliability.slow_csv import FaultError, Fields, Record, Slow
 from customer_ingestapps.blocks import blocks_of
 from customer_ingestapps.contract import Files
 from customer_ingestapps.encodings import utf8
@@ -15,84 +16,6 @@ from customer_ingestapps.readers.csv import CsvReader
 from customer_ingestapps.readers.rows import Limits
 
 FILES = Files(keys=("*.csv",), format="csv")
-Fields = list[str | None]
-
-
-class FaultError(Exception):
-    """What the slow reader refuses: reason and line."""
-
-
-@dataclass
-class Record:
-    line: int
-    size: int
-    fields: Fields
-    raw: list[str]
-
-
-@dataclass
-class Slow:
-    """One character after the other."""
-
-    text: str
-    at: int = 0
-    line: int = 1
-    records: list[Record] = field(default_factory=list)
-
-    def read(self) -> None:
-        if self.text and not self.text.endswith("\n"):
-            self.text += "\n"
-        while self.at < len(self.text):
-            start, line, (fields, raw) = self.at, self.line, self.record()
-            text = self.text[start : self.at]
-            if text not in {"\n", "\r\n"}:
-                self.records.append(Record(line, len(text.encode()), fields, raw))
-
-    def record(self) -> tuple[Fields, list[str]]:
-        fields: Fields = []
-        raw: list[str] = []
-        while True:
-            start = self.at
-            fields.append(self.quoted() if self.text[self.at] == '"' else self.plain())
-            raw.append(self.text[start : self.at])
-            if self.text[self.at] == "\r":
-                self.at += 1
-            self.at += 1
-            if self.text[self.at - 1] == "\n":
-                self.line += 1
-                return fields, raw
-
-    def plain(self) -> str | None:
-        start = self.at
-        while self.text[self.at] not in ",\r\n":
-            if self.text[self.at] == '"':
-                raise FaultError("misplaced_quote", self.line)
-            self.at += 1
-        self.check_return()
-        return self.text[start : self.at] or None
-
-    def quoted(self) -> str:
-        opened, value = self.line, ""
-        self.at += 1
-        while self.at < len(self.text):
-            if self.text.startswith('""', self.at):
-                value += '"'
-                self.at += 2
-            elif self.text[self.at] == '"':
-                self.at += 1
-                if self.text[self.at] not in ",\r\n":
-                    raise FaultError("misplaced_quote", self.line)
-                self.check_return()
-                return value
-            else:
-                value += self.text[self.at]
-                self.line += self.text[self.at] == "\n"
-                self.at += 1
-        raise FaultError("unclosed_quote", opened)
-
-    def check_return(self) -> None:
-        if self.text[self.at] == "\r" and self.text[self.at + 1] != "\n":
-            raise FaultError("bare_carriage_return", self.line)
 
 
 @dataclass

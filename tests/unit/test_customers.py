@@ -132,3 +132,17 @@ def test_unchanged_folder_is_not_read_again(folder):
     first: Customer = directory.current()["acme"]
 
     assert directory.current()["acme"] is first
+
+
+def test_what_an_editor_leaves_beside_a_document_is_none(folder):
+    (folder / ".#acme.json").symlink_to("admin@host.123")
+    directory = CustomerDirectory(folder)
+    assert list(directory.current()) == ["acme"]
+    assert directory.problems == {}
+
+
+def test_document_that_cannot_be_read_stops_nobody_else(folder):
+    (folder / "globex.json").symlink_to(folder / "nowhere.json")
+    directory = CustomerDirectory(folder)
+    assert list(directory.current()) == ["acme"]
+    assert directory.problems == {"globex.json": "cannot be read: No such file or directory"}

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,30 @@ def test_history_shows_a_line_for_each_load(capsys: pytest.CaptureFixture[str]) 
     cli.print_table(loads_table([Load(load_id="1", key="a.csv", status="queued")]))
 
     assert "a.csv    queued" in capsys.readouterr().out
+
+
+@pytest.fixture
+def east_of_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as context:
+        context.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "fault"),
+    [
+        ("--since", "0001-01-01", "the year 1 is out of range"),
+        ("--status", "nonsense", "'nonsense' is not one of 'queued', 'loading'"),
+        ("--limit", "10001", "10001 is not in the range 1<=x<=10000"),
+    ],
+)
+def test_history_of_what_cannot_be_is_wrong_usage(
+    run, east_of_greenwich: None, option: str, value: str, fault: str
+) -> None:
+    code, out, err = run(
+        "history", "-u", "acme", "-p", "word", "--server", "http://ingest.test", option, value
+    )
+    assert (code, out) == (2, "")
+    assert fault in err

@@ -258,9 +258,48 @@ class TestFile:
         data[data.index(b"\x01\x00\x00\x003\x01")] ^= 1  # in the texts
         assert refusal(self.COLUMNS, bytes(data)).reason == "damaged"
 
+    @pytest.mark.parametrize(
+        ("cql", "array"),
+        [
+            ("text", pa.array(["grün"])),
+            ("int", pa.array(["grün"])),
+            ("text", pa.array(["grün"], pa.large_string())),
+            ("text", pa.array(["grün"]).dictionary_encode()),
+            ("set<text>", pa.array(['["grün"]'])),
+            ("set<text>", pa.array([["grün"]])),
+            ("map<text, text>", pa.array([[("grün", "x")]], pa.map_(pa.string(), pa.string()))),
+        ],
+        ids=["text", "number", "large text", "dictionary", "JSON", "list", "map"],
+    )
+    def test_texts_that_are_not_utf8_refuse_the_file(self, cql: str, array: pa.Array) -> None:
+        data = file({"id": [1], "v": array}, compression="none", write_statistics=False)
+        error = refusal({"id": "int", "v": cql}, data.replace("ü".encode(), b"\xfcx"))
+        assert (error.reason, "UTF8" in str(error)) == ("damaged", True)
+
     @pytest.mark.parametrize("missing", [1, 8, 100])
     def test_a_file_that_is_cut_off_is_refused(self, missing: int) -> None:
         assert refusal(self.COLUMNS, file(self.ROWS)[:-missing]).reason == "damaged"
+
+    @pytest.mark.parametrize("is_compressed_size", [True, False])
+    def test_a_page_that_claims_gigabytes_is_refused_before_they_are_allocated(
+        self, is_compressed_size: bool
+    ) -> None:
+        options = {"use_dictionary": False, "write_statistics": False, "compression": "snappy"}
+        data = file({"id": pa.array(range(10_000), pa.int32())}, **options)
+        chunk = parquet.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0)
+        at = chunk.data_page_offset
+        sizes = data[at + 3 :].index(b"\x15", 1) + at + 3 if is_compressed_size else at + 2
+        assert data[sizes] == 0x15
+        claiming = data[: sizes + 1] + b"\xfe\xff\xff\xff\x0f" + data[sizes + 4 :]
+        most = pa.default_memory_pool().max_memory()
+        assert refusal({"id": "int"}, claiming).reason == "damaged"
+        assert pa.default_memory_pool().max_memory() <= max(most, 200_000_000)
+
+    def test_a_page_header_of_any_length_is_read(self) -> None:
+        long = "x" * 3_000
+        data = file({"id": [1, 2], "v": [long, long + "y"]}, write_statistics=True, data_page_version="2.0")
+        (chunk,) = read(app({"id": "int", "v": "text"}, format="parquet"), data)
+        assert chunk.rows_kept == 2
 
     def test_a_text_that_stands_for_gigabytes_is_refused(self) -> None:
         texts = pa.DictionaryArray.from_arrays(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,22 @@ def test_one_that_ignores_the_request_is_ended_by_force_with_its_children(proces
     process.stop(patience_seconds=0.2)
 
     assert process.pid is None
+    assert stat_of(child) is None
+
+
+def test_children_that_outlived_their_killed_parent_are_ended(process: Process, tmp_path: Path) -> None:
+    process.start(["sh", "-c", "sleep 60 & echo $!; wait"], os.environ)
+    while not process.log.read_text():
+        os.sched_yield()
+    child = int(process.log.read_text())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    while process.pid is not None:
+        os.sched_yield()
+    assert stat_of(child) is not None
+
+    Process("sleeper", tmp_path).stop()
+
     assert stat_of(child) is None
 
 

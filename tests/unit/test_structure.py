@@ -93,6 +93,12 @@ def test_fetchdata_needs_no_server_library() -> None:
     assert (used | light) & SERVER_ONLY == set()
 
 
+def test_references_share_no_code_with_what_they_judge() -> None:
+    references = {"slow_csv", "slow_json", "slow_values", "slow_files", "driver_values", "forms", "tables"}
+    used = {name for module, name in imports("benchmarks/reliability") if module in references}
+    assert {name.partition(".")[0] for name in used} & (OURS - {"benchmarks"}) == set()
+
+
 def test_life_of_a_load_stays_on_one_page() -> None:
     assert len((ROOT / "ingest_manager" / "loading.py").read_text().splitlines()) <= 150
 
