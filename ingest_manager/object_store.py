@@ -101,7 +101,7 @@ class OpenObject:
     def read_range(self, start: int, size: int) -> bytes:
         """Return a range; fewer bytes only at the end. Ranges do not count towards the checksum."""
         wanted = max(min(size, self.size - start), 0)
-        if start + wanted <= len(self._first):
+        if not wanted or start + wanted <= len(self._first):
             return self._first[start : start + wanted]
         return self._store.read_range(self.version, start, wanted)
 
