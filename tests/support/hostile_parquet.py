@@ -10,8 +10,8 @@ from pyarrow import parquet
 _MAGIC_BYTES, _LENGTH_BYTES = 4, 8
 
 
-def bomb(page_bytes: int, *, column: str = "id") -> bytes:
-    """Return a file of some 300 KB at most, whose only page holds so many zeros; its footer says 160 KB.
+def bomb(page_bytes: int, *, column: str = "id", is_in_footer: bool = False) -> bytes:
+    """Return a small file whose only page holds so many zeros; its footer says so, or 160 KB.
 
     It is made from a sound file, whose sizes in the page's header and in the footer are replaced.
     """
@@ -25,6 +25,8 @@ def bomb(page_bytes: int, *, column: str = "id") -> bytes:
     header = _replaced(header, b"\x15", packed_bytes, len(payload))
     footer = sound[header_end + packed_bytes : -_LENGTH_BYTES]
     footer = _replaced(footer, b"\x16", chunk.total_compressed_size, len(header) + len(payload))
+    if is_in_footer:
+        footer = _replaced(footer, b"\x16", chunk.total_uncompressed_size, len(header) + page_bytes)
     return b"PAR1" + header + payload + footer + len(footer).to_bytes(4, "little") + b"PAR1"
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 
 import pytest
@@ -11,7 +12,8 @@ from support.hostile_parquet import bomb
 from customer_ingestapps.errors import FileRejected
 from ingest_manager.memory_limit import limit_memory
 
-LIMIT_MIB = 256
+LIMIT_MIB = 128
+PAGE_MIB = 200
 
 
 def answer(to: Connection, ask: Callable[[], str]) -> None:
@@ -40,9 +42,9 @@ def take_less_and_more() -> str:
     return "more than the limit was taken"
 
 
-def read_bomb() -> str:
+def read_bomb(*, is_in_footer: bool) -> str:
     try:
-        read(app({"id": "bigint"}, format="parquet"), bomb(LIMIT_MIB * 4 << 20))
+        read(app({"id": "bigint"}, format="parquet"), bomb(PAGE_MIB << 20, is_in_footer=is_in_footer))
     except FileRejected as error:
         return error.reason
     return "the bomb was read"
@@ -54,8 +56,11 @@ def _allocator_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_allocation_beyond_the_limit_fails() -> None:
-    assert limited(take_less_and_more) == "128 fit"
+    assert limited(take_less_and_more) == "64 fit"
 
 
-def test_a_page_beyond_the_limit_is_refused_before_it_is_allocated() -> None:
-    assert limited(read_bomb) == "damaged"
+@pytest.mark.parametrize(
+    ("is_in_footer", "reason"), [(False, "damaged"), (True, "row_group_too_large")], ids=["hidden", "told"]
+)
+def test_a_page_beyond_the_limit_refuses_the_file(is_in_footer: bool, reason: str) -> None:
+    assert limited(partial(read_bomb, is_in_footer=is_in_footer)) == reason
