@@ -16,7 +16,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support import every_type
 from support.app_documents import app_toml
-from support.cql_values import EPOCH
 from support.hostile_parquet import bomb
 from support.testbed import Platform, children_of, csv_of, is_worker, keyspace
 from support.written_files import Rows, as_csv, as_json_array, as_json_lines, as_parquet
@@ -126,7 +125,7 @@ ROW = st.fixed_dictionaries({name: any_of(values) for name, (_, values) in PROPE
 def milliseconds(value: Any) -> int:
     """Give a timestamp without what the driver's float adds to it."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value.replace(tzinfo=UTC)
-    return round((moment - EPOCH.replace(tzinfo=UTC)) / timedelta(milliseconds=1))
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
 
 
 TOLD: Mapping[str, Callable[[Any], Any]] = {
