@@ -100,19 +100,28 @@ class ParquetReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for group in range(self._file.num_row_groups):
-            with self._faults():
-                self._pages.check(group)
-                batches = self._file.iter_batches(
-                    batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
-                )
-            while True:
-                with self._faults():
-                    batch = next(batches, None)
-                    if batch is None:
-                        break
-                    batch.validate(full=True)  # texts may not be UTF-8, which nothing behind would survive
+            rest = self._file.metadata.row_group(group).num_rows
+            for batch in self._batches_of(group):
+                rest -= batch.num_rows
                 if batch.num_rows:
                     yield batch
+            if rest:  # pyarrow ends in silence where a column does
+                message = f"the Parquet file is damaged: row group {group + 1} lacks {rest} of its rows"
+                raise FileRejected(Reason.DAMAGED, message)
+
+    def _batches_of(self, group: int) -> Iterator[pa.RecordBatch]:
+        with self._faults():
+            self._pages.check(group)
+            batches = self._file.iter_batches(
+                batch_size=self._batch_rows(group), row_groups=[group], use_threads=False
+            )
+        while True:
+            with self._faults():
+                batch = next(batches, None)
+                if batch is None:
+                    return
+                batch.validate(full=True)  # texts may not be UTF-8, which nothing behind would survive
+            yield batch
 
     def _batch_rows(self, group: int) -> int:
         """Say how many rows of a group go into a chunk; only the content decides."""
@@ -121,7 +130,10 @@ class ParquetReader:
         return int(min(self._limits.chunk_rows, max(self._limits.chunk_bytes // row_bytes, 1)))
 
     def _check_sizes(self, metadata: parquet.FileMetaData) -> None:
-        sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
+        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+        sizes, rows = [group.total_byte_size for group in groups], sum(group.num_rows for group in groups)
+        if rows != metadata.num_rows:
+            raise ValueError(f"its row groups have {rows} rows, the footer counts {metadata.num_rows}")
         if self._expanded_limit is not None and sum(sizes) > self._expanded_limit:
             raise self._too_large()
         for number, size in enumerate(sizes, start=1):

@@ -20,6 +20,7 @@ from support.hostile_parquet import bomb
 from support.testbed import Platform, children_of, csv_of, is_worker, keyspace
 from support.written_files import Rows, as_csv, as_json_array, as_json_lines, as_parquet
 
+from benchmarks.reliability.driver_values import EPOCH
 from customer_ingestapps.cql_types import CqlType, parse_type
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")

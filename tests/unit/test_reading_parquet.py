@@ -295,6 +295,22 @@ class TestFile:
         assert refusal({"id": "int"}, claiming).reason == "damaged"
         assert pa.default_memory_pool().max_memory() <= max(most, 200_000_000)
 
+    @pytest.mark.parametrize(
+        ("places", "message"),
+        [
+            ({0, 2}, "row group 1 lacks 1 of its rows"),
+            ({0}, "its row groups have 300 rows, the footer counts 301"),
+        ],
+    )
+    def test_rows_that_are_counted_and_not_there_refuse_the_file(
+        self, places: set[int], message: str
+    ) -> None:
+        rows_300, rows_301 = b"\x16\xd8\x04", b"\x16\xda\x04"
+        before, *counted = file({"id": pa.array(range(300), pa.int32())}, compression="none").split(rows_300)
+        parts = [(rows_301 if place in places else rows_300) + part for place, part in enumerate(counted)]
+        assert len(parts) == 3  # of the file, of the column, of the row group
+        assert message in str(refusal({"id": "int"}, b"".join([before, *parts])))
+
     def test_statistics_that_do_not_fit_the_schema_do_not_end_the_process(self) -> None:
         data = file({"id": pa.array(range(10), pa.int32())})
         required = data.replace(b"\x25\x02\x18\x02id", b"\x25\x00\x18\x02id")
