@@ -126,7 +126,7 @@ ROW = st.fixed_dictionaries({name: any_of(values) for name, (_, values) in PROPE
 def milliseconds(value: Any) -> int:
     """Give a timestamp without what the driver's float adds to it."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value.replace(tzinfo=UTC)
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+    return round((moment - EPOCH.replace(tzinfo=UTC)) / timedelta(milliseconds=1))
 
 
 TOLD: Mapping[str, Callable[[Any], Any]] = {
