@@ -15,6 +15,9 @@ MOST_COLUMNS = 2_000
 ADDED_TO_REJECTS = ("line", "column", "reason")
 """What our rejects files have behind the file's own columns; such a file may be sent again as it is."""
 
+RAW_IN_REJECTS = "raw"
+"""The key under which a rejects file of JSON has the text of what is no sound object."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

@@ -201,6 +201,10 @@ class Reason(StrEnum):
     # fmt: on
 
 
+NO_OBJECTS = frozenset({Reason.BAD_JSON, Reason.TOO_DEEP, Reason.NOT_AN_OBJECT})
+"""Of rows of JSON that are not, or not soundly, objects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """One row of a file that is not written.

@@ -13,12 +13,11 @@ from typing import IO
 
 from customer_ingestapps.contract import Files
 from customer_ingestapps.csv_text import csv_text
-from customer_ingestapps.header import ADDED_TO_REJECTS
+from customer_ingestapps.header import ADDED_TO_REJECTS, RAW_IN_REJECTS
 from customer_ingestapps.media_types import MEDIA_TYPES
-from customer_ingestapps.reasons import Reason, Reject
+from customer_ingestapps.reasons import NO_OBJECTS, Reject
 
 _IN_MEMORY_BYTES = 1 << 20
-_BROKEN = frozenset({Reason.BAD_JSON, Reason.TOO_DEEP})  # text that may not even end
 
 
 class RejectsFile:
@@ -86,8 +85,8 @@ def _annotated(reject: Reject) -> str:
     """Give an object's own text with three keys more; what is no object stands under a key of its own."""
     (text,) = reject.fields
     own = text.strip()
-    if reject.reason in _BROKEN or not own.startswith("{"):
-        own = json.dumps({"raw": own}, ensure_ascii=False)
+    if reject.reason in NO_OBJECTS:  # text that may not even end
+        own = json.dumps({RAW_IN_REJECTS: own}, ensure_ascii=False)
     inside = own[1:-1].strip()
     added = dict(zip(ADDED_TO_REJECTS, (reject.line, reject.column, reject.reason.value), strict=True))
     return f"{{{inside}{', ' if inside else ''}{json.dumps(added, ensure_ascii=False)[1:-1]}}}"

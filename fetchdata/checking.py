@@ -59,7 +59,8 @@ class Checker:
             read_from = _Ranges(source, file.size, advance) if by_ranges else _blocks(source, advance)
             self._take(self._chunks(app, file.name, read_from), verdict, rejects)
             if self.output and rejects.count:
-                write_file(self.output / file.name, rejects.rewound())
+                kept = self.output / file.name  # rejects of Parquet are CSV
+                write_file(kept.with_suffix(".csv") if by_ranges else kept, rejects.rewound())
         return verdict
 
     def _chunks(self, app: IngestApp, name: str, source: Iterator[bytes] | RandomAccess) -> Iterator[Chunk]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from bucket_policies.rules import escaped
 from fetchdata.errors import FileError, UsageError
@@ -95,17 +95,32 @@ def name_of(relative: PurePath) -> str:
 
 
 def write_file(target: Path, body: IO[bytes]) -> None:
-    """Write a file, and the folders that it needs; gzipped if its name says so.
+    """Write a file, and the folders that it needs; compressed as its name says.
 
     Raises:
         UsageError: it cannot be written there.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with gzip.open(target, "wb") if target.name.lower().endswith(".gz") else target.open("wb") as file:
+        with _opened(target) as file:
             shutil.copyfileobj(body, file)
     except OSError as error:
         raise UsageError(f"cannot write '{escaped(str(target))}': {error.strerror}") from error
+
+
+def _opened(target: Path) -> IO[bytes]:
+    name = target.name.lower()
+    if name.endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(target, "wb"))
+    if not name.endswith(".zst"):
+        return target.open("wb")
+    try:
+        import zstandard  # noqa: PLC0415 -- compiled, so only an extra has it
+    except ImportError as error:
+        raise UsageError(
+            f"cannot write '{escaped(str(target))}': zstd needs the extra `validate`; leave .zst out"
+        ) from error
+    return cast("IO[bytes]", zstandard.open(target, "wb"))
 
 
 def changed() -> FileError:

@@ -90,8 +90,14 @@ def plain_decimal(number: Decimal) -> tuple[int, int]:
 
 
 def _double(text: str) -> str:
-    _number(text)
-    return plain_float(float(text))
+    return _not_lost(_number(text), plain_float(float(text)))
+
+
+def _not_lost(exact: Decimal, found: str) -> str:
+    """Refuse a number that is too small for its type."""
+    if exact and not float.fromhex(found):
+        raise ValueError("out of range")
+    return found
 
 
 def plain_float(number: float) -> str:
@@ -105,12 +111,12 @@ def _single(text: str) -> str:
     """Give the single float that is nearest, not the one nearest to the nearest double."""
     exact = _number(text)
     if abs(exact) < Decimal("1e-60") or abs(exact) > Decimal("1e60"):
-        return plain_float(_as_single(float(text)))
+        return _not_lost(exact, plain_float(_as_single(float(text))))
     near = _as_single(float(text))
     bits: int = struct.unpack(">i", struct.pack(">f", near))[0]
     around = [_of_bits(bits + step) for step in (-1, 0, 1) if (bits + step) & 0x7FFFFFFF < 0x7F800000]
     best = min(around, key=lambda found: (abs(Fraction(found) - Fraction(exact)), _is_odd(found)))
-    return plain_float(best)
+    return _not_lost(exact, plain_float(best))
 
 
 def _as_single(number: float) -> float:

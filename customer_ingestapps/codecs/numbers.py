@@ -16,6 +16,7 @@ from customer_ingestapps.columns import Rounding
 from customer_ingestapps.reasons import Reason
 
 _INTEGERS = {1: pl.Int8, 2: pl.Int16, 4: pl.Int32, 8: pl.Int64}
+_NOT_ZERO = "^[^eE]*[1-9]"
 _FLOATS = {4: pl.Float32, 8: pl.Float64}
 
 
@@ -84,18 +85,24 @@ class FloatCodec(Codec):
     @property
     def allowed(self) -> str:
         """A finite number."""
-        largest = np.finfo(f"f{self.width_bytes}").max
+        limits = np.finfo(f"f{self.width_bytes}")
+        smallest, largest = limits.smallest_subnormal, limits.max
         return (
-            f"a number such as -12.5 or 1e-3, up to {largest:.4g}: digits, optional sign, point and exponent"
+            f"a number such as -12.5 or 1e-3, from {smallest:.4g} to {largest:.4g}: digits, optional sign, "
+            "point and exponent"
             f"{self.marks.allowed}"
         )
 
     def parse(self, text: pl.Series) -> pl.Series:
-        """Give floats; what overflows, nan and inf are no values unless declared."""
-        values = self.marks.plain(text).cast(_FLOATS[self.width_bytes], strict=False)
+        """Give floats; what overflows or would become zero, nan and inf are no values unless declared."""
+        plain = self.marks.plain(text)
+        values = plain.cast(_FLOATS[self.width_bytes], strict=False)
         finite = values.is_finite()
         if not finite.all():
             values = values.set(~finite, None)
+        zeros = values == 0
+        if zeros.any():
+            values = values.set(zeros & plain.str.contains(_NOT_ZERO), None)
         return self._with_words(text, values) if self.takes_not_finite else values
 
     def _with_words(self, text: pl.Series, values: pl.Series) -> pl.Series:

@@ -13,10 +13,10 @@ import polars as pl
 
 from customer_ingestapps.codecs.codec import shown
 from customer_ingestapps.contract import AppContract, fold
-from customer_ingestapps.header import ADDED_TO_REJECTS, MOST_COLUMNS, Header
+from customer_ingestapps.header import ADDED_TO_REJECTS, MOST_COLUMNS, RAW_IN_REJECTS, Header
 from customer_ingestapps.json_values import MOST_LEVELS, ExactDecoder, JsonFault, Number, depth_of, write_json
 from customer_ingestapps.readers.rows import Limits, TextRows
-from customer_ingestapps.reasons import Reason, Reject
+from customer_ingestapps.reasons import NO_OBJECTS, Reason, Reject
 
 _ADDED = re.compile(
     r',?\s*"line"\s*:[^:]*"column"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")\s*,\s*"reason"\s*:[^:]*}$'
@@ -113,6 +113,9 @@ class JsonRows:
             is_number = isinstance(value, str) and not row.raw.startswith(b'"')
             found = "a number" if is_number else _KINDS[type(value)]
             return JsonFault(Reason.NOT_AN_OBJECT, f"{found} stands where an object is expected")
+        if reason := _still_rejected(value):
+            message = f"still as it was rejected: put an object in the place of {RAW_IN_REJECTS!r}"
+            return JsonFault(reason, message)
         shape = self._shape(tuple(value))
         values = [None if key is None else value[key] for key in shape.keys]
         has_nested = b"[" in row.raw or row.raw.find(b"{", 1) > 0
@@ -156,6 +159,8 @@ class JsonRows:
 
     def _own_text(self, row: JsonRow) -> str:
         """Give a row as the customer wrote it, without what a rejects file had added."""
+        if isinstance(row.value, dict) and _still_rejected(row.value):
+            return str(row.value[RAW_IN_REJECTS])
         text = row.raw.decode()
         has_added = isinstance(row.value, dict) and self._has_added(tuple(row.value))
         return _ADDED.sub("}", text) if has_added else text
@@ -174,6 +179,13 @@ class JsonRows:
         exact, _, _ = ExactDecoder(Number).decode_at(row.raw.decode(), 0)
         assert isinstance(exact, dict)  # noqa: S101 - the same text was one before
         return write_json(next(inner for key, inner in exact.items() if fold(key) == name))
+
+
+def _still_rejected(value: Mapping[str, object]) -> Reason | None:
+    """Give the reason of a row that could not be read, where it comes back as the rejects file has it."""
+    if tuple(value) != (RAW_IN_REJECTS, *ADDED_TO_REJECTS):
+        return None
+    return next((reason for reason in NO_OBJECTS if reason == value["reason"]), None)
 
 
 def _too_deep(values: Sequence[object]) -> JsonFault | None:

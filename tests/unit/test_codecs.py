@@ -100,7 +100,13 @@ def test_floats_keep_every_bit(number: float) -> None:
 
 
 def test_a_float_that_overflows_is_none() -> None:
-    assert parsed("float", "3.4e38", "3.5e38", "-3.5e38", "1e-60")[1:] == [None, None, 0.0]
+    assert parsed("float", "3.4e38", "3.5e38", "-3.5e38")[1:] == [None, None]
+
+
+@pytest.mark.parametrize("kind", ["float", "double"])
+def test_a_number_that_would_become_zero_is_none(kind: str) -> None:
+    assert parsed(kind, "1e-400", "-0.001e-400", "0", "-0.00", "0e9", "1.5") == [None, None, 0, 0, 0, 1.5]
+    assert parsed("float", "1e-60", "1e-45") == [None, 1.401298464324817e-45]
 
 
 def test_integers_on_the_wire() -> None:

@@ -195,3 +195,18 @@ def test_a_rejects_file_of_json_gives_the_same_rejects_when_it_is_sent_again(for
             data = file.rewound().read()
         texts.append([reject.fields for chunk in chunks for reject in chunk.rejects])
     assert texts == [[('{"id":"x","name":"c"}',)]] * 3
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_what_is_no_object_is_rejected_again_until_it_is_corrected(form: str) -> None:
+    ingest_app = cql_values.app({"raw": "text", "n": "int"}, "raw", format=form)
+    data = b'[1]\n{"raw":"ok","n":1}' if form == "jsonl" else b'[[1],{"raw":"ok","n":1}]'
+    for rows_kept in (1, 0, 0):
+        chunks = cql_values.read(ingest_app, data)
+        assert sum(chunk.rows_kept for chunk in chunks) == rows_kept
+        [found] = [reject for chunk in chunks for reject in chunk.rejects]
+        assert (found.reason, found.fields) == ("not_an_object", ("[1]",))
+        with RejectsFile(ingest_app.contract.files) as file:
+            file.add((), [found])
+            data = file.rewound().read()
+    assert b'"raw": "[1]"' in data

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pytest
+import zstandard
 from pyarrow import parquet
 from support import fakes
 
@@ -188,6 +189,15 @@ def test_rejects_are_kept_in_files_named_like_theirs_to_be_sent_again(folder: Pa
     ).read_bytes() == b"id,name,line,column,reason\nx,Bob,3,id,bad_value\n"
     again = Service().validate(output)
     assert [file.status for file in again.files] == ["has rejects", "has rejects"]
+
+
+def test_rejects_are_compressed_as_the_names_of_their_files_say(folder: Path, tmp_path: Path) -> None:
+    (folder / "people.csv.zst").write_bytes(zstandard.compress(b"id,name\nx,Bob\n"))
+    output = tmp_path / "to-correct"
+    toml = PEOPLE.replace('"**people*.csv.gz"', '"**people*.csv.zst"')
+    Service(toml, constraints={"formats": [".csv.zst"]}).validate(folder, output)
+    with zstandard.open(output / "people.csv.zst", "rt") as kept:
+        assert kept.read() == "id,name,line,column,reason\nx,Bob,2,id,bad_value\n"
 
 
 def test_rejects_never_go_where_the_files_are(folder: Path) -> None:
