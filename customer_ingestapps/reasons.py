@@ -225,8 +225,9 @@ class Reject:
 _PAGE = """\
 # Reason codes
 
-Why a file or a row was not loaded: the `reason` of a load, of a rejected row, of `fetchdata validate`.
-The list is closed; the message beside a code says where the fault is and what is allowed there.
+Why the content of a file, or one of its rows, was not loaded: the `reason` of a load, of a rejected row, of
+`fetchdata validate`. The list is closed; the message beside a code says where the fault is and what is
+allowed there. Of several faults of a row the first is told.
 
 This page is made by `python -m customer_ingestapps.reasons > docs/reasons.md`.
 
@@ -239,9 +240,20 @@ The load ends as `rejected`. Rows of earlier chunks of a large file may have bee
 ## Of one row
 
 The row is not written, all others are. It stands in the rejects file, which can be corrected and sent again
-as it is.
+as it is. In a JSON array, what cannot be read as JSON ends the file; in JSON lines only its line.
 
 {row}
+
+## Not of the content
+
+| code | means | what to do |
+|---|---|---|
+| `format`, `size`, `name`, `too_many_files` | The object breaks the customer's constraints. | See the customer's page. |
+| `duplicate` | The same file of the same upload came again. | Nothing. |
+| `gone` | The object was deleted before it was loaded. | Send it again. |
+| `app_refused` | The customer's app is not in order; the attempts are spent. | The admin mends the app, ops replay. |
+| `worker_died`, `store_fault`, `cassandra_…`, `internal_error` | A fault of the platform; the attempts are spent. | \
+Ops find the cause, then replay. |
 """
 
 
