@@ -248,12 +248,11 @@ as it is. In a JSON array, what cannot be read as JSON ends the file; in JSON li
 
 | code | means | what to do |
 |---|---|---|
-| `format`, `size`, `name`, `too_many_files` | The object breaks the customer's constraints. | See the customer's page. |
+| `format`, `size`, `name`, `too_many_files` | A constraint of the customer is broken. | See customer.md. |
 | `duplicate` | The same file of the same upload came again. | Nothing. |
 | `gone` | The object was deleted before it was loaded. | Send it again. |
-| `app_refused` | The customer's app is not in order; the attempts are spent. | The admin mends the app, ops replay. |
-| `worker_died`, `store_fault`, `cassandra_…`, `internal_error` | A fault of the platform; the attempts are spent. | \
-Ops find the cause, then replay. |
+| `app_refused` | The customer's app is not in order. | The admin mends it, ops replay. |
+| `worker_died`, `store_fault`, `cassandra_…`, `internal_error` | The platform failed. | Ops replay. |
 """
 
 
