@@ -100,9 +100,10 @@ class FloatCodec(Codec):
         finite = values.is_finite()
         if not finite.all():
             values = values.set(~finite, None)
-        zeros = values == 0
-        if zeros.any():
-            values = values.set(zeros & plain.str.contains(_NOT_ZERO), None)
+        zeros = (values == 0).arg_true()
+        lost = zeros.filter(plain.gather(zeros).str.contains(_NOT_ZERO))
+        if lost.len():
+            values = values.scatter(lost, None)
         return self._with_words(text, values) if self.takes_not_finite else values
 
     def _with_words(self, text: pl.Series, values: pl.Series) -> pl.Series:
