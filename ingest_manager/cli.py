@@ -3,12 +3,7 @@
 Exit codes: 0 done / no difference, 1 something failed or differs, 2 usage or settings, 4 unreachable.
 """
 
-import json
 import sys
-from dataclasses import asdict
-from datetime import timedelta
-from functools import partial
-from typing import Annotated
 
 import typer
 import uvicorn
@@ -19,21 +14,16 @@ from bucket_policies.errors import SettingsError
 from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
-from ingest_manager import cassandra_session, display, logs, setup, status_service
-from ingest_manager.broker import Publisher, count_waiting
-from ingest_manager.check_command import check
-from ingest_manager.command_line import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
+from ingest_manager import cassandra_session, logs, setup, status_service
+from ingest_manager.commands.check import check
+from ingest_manager.commands.history import history
+from ingest_manager.commands.reconcile import reconcile
+from ingest_manager.commands.rejects import rejects
+from ingest_manager.commands.replay import replay
+from ingest_manager.commands.verify import verify
 from ingest_manager.errors import IngestError, ServerDown
-from ingest_manager.history import LoadQuery, LoadView, find_loads
-from ingest_manager.loads import LoadStatus
-from ingest_manager.reconcile import Reconciler
-from ingest_manager.rejects_command import rejects
-from ingest_manager.replay_command import replay
 from ingest_manager.settings import Settings
-from ingest_manager.verify import Verification
 from ingest_manager.worker import connect_ledger, connect_store
-
-MOST_LOADS = 1_000_000  # of one answer
 
 cli = typer.Typer(
     help="Load customers' objects into Cassandra, and see what became of each.",
@@ -42,7 +32,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, rejects, replay):
+for command in (check, history, reconcile, rejects, replay, verify):
     cli.command()(command)
 
 
@@ -103,79 +93,6 @@ def serve_status() -> None:
             log_level="warning",
             access_log=False,
         )
-
-
-@cli.command()
-def history(
-    customer: OneCustomer = None,
-    since: Since = None,
-    status: Annotated[LoadStatus | None, typer.Option("--status", help="Only this status.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LOADS, help="At most so many.")] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """Show the loads, newest object first.
-
-    \b
-    Examples:
-      1. ingest-manager history --customer customer-1 --limit 20
-      2. ingest-manager history --status failed --since 24h --json
-    """
-    query = LoadQuery(customer=customer, since=moment_of(since), status=status, limit=limit)
-    with open_ledger(Settings()) as ledger:
-        loads = find_loads(ledger, query)
-    if as_json:
-        for load in loads:
-            typer.echo(LoadView.of(load).model_dump_json())
-    else:
-        display.print_loads(loads)
-
-
-@cli.command()
-def reconcile(customer: OneCustomer = None) -> None:
-    """Look now for objects whose event was lost, and publish an event for each.
-
-    \b
-    Example:  ingest-manager reconcile --customer customer-1
-    """
-    settings = Settings()
-    amqp_url = settings.amqp_url.get_secret_value()
-    with open_ledger(settings) as ledger:
-        publisher = Publisher(amqp_url)
-        reconciler = Reconciler(
-            connect_store(settings),
-            ledger,
-            publisher,
-            partial(count_waiting, amqp_url),
-            timedelta(seconds=settings.reconcile_min_age_seconds),
-            settings.retry_pauses_seconds,
-        )
-        for chosen in customers_of(settings, customer):
-            typer.echo(f"{chosen.id}: {reconciler.reconcile(chosen)} published")
-        publisher.close()
-
-
-@cli.command()
-def verify(customer: OneCustomer = None, as_json: AsJson = False) -> None:
-    """Compare buckets, ledger and archive, and print every difference; exit 1 if there is one.
-
-    \b
-    Examples:
-      1. ingest-manager verify
-      2. ingest-manager verify --customer customer-2 --json
-    """
-    settings = Settings()
-    with open_ledger(settings) as ledger:
-        min_age = timedelta(seconds=settings.reconcile_min_age_seconds)
-        verification = Verification(connect_store(settings), ledger, min_age)
-        for chosen in customers_of(settings, customer):
-            verification.verify(chosen)
-    report = verification.report
-    if as_json:
-        differences = [asdict(difference) for difference in report.differences]
-        typer.echo(json.dumps({"counts": dict(report.counts), "differences": differences}))
-    else:
-        display.print_report(report)
-    raise typer.Exit(1 if report.differences else 0)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from bucket_policies.errors import SettingsError
-from ingest_manager.command_line import customers_of
+from ingest_manager.commands.options import customers_of
 from ingest_manager.settings import Settings
 
 DOCUMENT = '{"formats":[".csv"],"number_files":10,"data_sizes":4096}'

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from customer_ingestapps.registry import Registry
-from ingest_manager import display
 from ingest_manager.archive import Archive
 from ingest_manager.broker import Publisher
-from ingest_manager.command_line import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
+from ingest_manager.commands import display
+from ingest_manager.commands.options import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
 from ingest_manager.event_log import events_since
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger

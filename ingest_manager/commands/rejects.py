@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from ingest_manager.command_line import open_ledger
+from ingest_manager.commands.options import open_ledger
 from ingest_manager.rejects import rejects_of
 from ingest_manager.settings import Settings
 from ingest_manager.worker import connect_store

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from customer_ingestapps.registry import Registry
-from ingest_manager import display
 from ingest_manager.check import Check, CheckView
-from ingest_manager.command_line import customers_of
+from ingest_manager.commands import display
+from ingest_manager.commands.options import customers_of
 from ingest_manager.settings import FolderSettings
 
 _SHOWN_REJECTS = 20

@@ -1,0 +1,37 @@
+"""The command `ingest-manager history`: what became of the objects."""
+
+from typing import Annotated
+
+import typer
+
+from ingest_manager.commands import display
+from ingest_manager.commands.options import AsJson, OneCustomer, Since, moment_of, open_ledger
+from ingest_manager.history import LoadQuery, LoadView, find_loads
+from ingest_manager.loads import LoadStatus
+from ingest_manager.settings import Settings
+
+MOST_LOADS = 1_000_000  # of one answer
+
+
+def history(
+    customer: OneCustomer = None,
+    since: Since = None,
+    status: Annotated[LoadStatus | None, typer.Option("--status", help="Only this status.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LOADS, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show the loads, newest object first.
+
+    \b
+    Examples:
+      1. ingest-manager history --customer customer-1 --limit 20
+      2. ingest-manager history --status failed --since 24h --json
+    """
+    query = LoadQuery(customer=customer, since=moment_of(since), status=status, limit=limit)
+    with open_ledger(Settings()) as ledger:
+        loads = find_loads(ledger, query)
+    if as_json:
+        for load in loads:
+            typer.echo(LoadView.of(load).model_dump_json())
+    else:
+        display.print_loads(loads)
