@@ -1,1 +1,1 @@
-"""The commands of `ingest-manager`, a module each: from options to calls, and their answers as text or JSON."""
+"""The commands of `ingest-manager`, a module each: from options to calls, and answers as text or JSON."""
