@@ -9,7 +9,9 @@ import pytest
 from support.documents import Typist, commands
 
 CHECKOUT = Path(__file__).parent.parent.parent
-PAGES = ("ops.md", "admin.md", "servers.md")  # of customer.md, test_customer_page types every line
+DOCS = CHECKOUT / "docs"
+HOW_TOS = sorted(f"howto/{page.name}" for page in (DOCS / "howto").glob("*.md"))
+PAGES = ("ops.md", "admin.md", "servers.md", *HOW_TOS)  # of customer.md, test_customer_page types every line
 OURS = ("FETCHDATA_", "BUCKET_POLICIES_", "INGEST_MANAGER_", "CUSTOMER_INGESTAPPS_", "VIRTUAL_ENV")
 
 
@@ -41,5 +43,5 @@ def test_every_command_of_a_page_does_what_the_page_says(typist: Typist, clone: 
 
 
 def test_every_page_with_commands_is_typed() -> None:
-    with_commands = {page.name for page in (CHECKOUT / "docs").glob("*.md") if list(commands(page))}
+    with_commands = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if list(commands(page))}
     assert with_commands == set(PAGES)
