@@ -181,7 +181,8 @@ class FakeLedger:
 
     def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
         self._fail("search")
-        return islice(filter(wanted.matches, list(self.loads.values())), at_most)
+        in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
+        return islice(filter(wanted.matches, in_order_of_ids), at_most)
 
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         self._fail("loads_in")
