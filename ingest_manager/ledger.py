@@ -15,7 +15,7 @@ from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from ingest_manager.cassandra_session import CasResult, CassandraSession
+from ingest_manager.cassandra_session import CasResult, CassandraSession, Row
 from ingest_manager.claims import (
     AppLabel,
     Claimed,
@@ -28,13 +28,14 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome
 from ingest_manager.open_claims import OpenClaims
 from ingest_manager.settlements import Assignment
 
 _COLUMNS = tuple(field.name for field in fields(Load))
 _SELECT_ALL = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads"  # noqa: S608 - our own names
 _SELECT = f"{_SELECT_ALL} WHERE load_id = ?"
+_SELECT_FIGURES = f"SELECT {', '.join(LoadFigures._fields)} FROM ingest.loads"  # noqa: S608 - our own names
 _MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
 _BODY_LIMIT = 1 << 20  # bytes of an unusable body that are kept; the dead letter has it whole
 _AT_ONCE = 128  # reads under way together
@@ -193,11 +194,12 @@ class Ledger:
             claimed = self.find_all(self._open_claims.load_ids(wanted.customer))
             yield from islice(filter(wanted.matches, claimed), at_most)
             return
-        conditions = wanted.conditions()
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         limit = "" if at_most is None else f" LIMIT {at_most}"
-        found = self._session.stream(_SELECT_ALL + where + limit, tuple(conditions.values()))
-        yield from map(_load_of, found)
+        yield from map(_load_of, self._rows(_SELECT_ALL, wanted, limit))
+
+    def figures(self, wanted: LoadFilter) -> Iterator[LoadFigures]:
+        """Yield the figures of the loads that are asked for, in no order; `loading` may not be asked."""
+        return (LoadFigures(**row) for row in self._rows(_SELECT_FIGURES, wanted))
 
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         """Yield the loads in some statuses, of one customer or of all, in no order, and read no others."""
@@ -221,6 +223,11 @@ class Ledger:
     def ping(self) -> None:
         """Raise ServerDown unless the ledger answers."""
         self._session.execute("SELECT load_id FROM ingest.loads LIMIT 1")
+
+    def _rows(self, select: str, wanted: LoadFilter, limit: str = "") -> Iterator[Row]:
+        conditions = wanted.conditions()
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return self._session.stream(select + where + limit, tuple(conditions.values()))
 
     def _enter_customer(self, customer: str) -> None:
         if customer not in self._customers:

@@ -29,7 +29,7 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment, Settlement
@@ -183,6 +183,10 @@ class FakeLedger:
         self._fail("search")
         in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
         return islice(filter(wanted.matches, in_order_of_ids), at_most)
+
+    def figures(self, wanted: LoadFilter) -> Iterator[LoadFigures]:
+        found = self.search(wanted)
+        return (LoadFigures(*(getattr(load, name) for name in LoadFigures._fields)) for load in found)
 
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         self._fail("loads_in")
