@@ -359,6 +359,11 @@ class FakeRegistry:
 
     app: IngestApp | Exception
 
+    def apps(self, customer: str) -> tuple[IngestApp, ...]:
+        if isinstance(self.app, Exception):
+            raise self.app
+        return (self.app,)
+
     def pick(self, customer: str, key: str) -> IngestApp:
         if isinstance(self.app, Exception):
             raise self.app
