@@ -83,14 +83,20 @@ class Registry:
             FileRejected: no app takes it.
             ContractError: see `apps`.
         """
-        apps = self.apps(customer)
-        for app in apps:  # at most one takes it: apps of one customer never overlap
-            if app.takes(key):
-                return app
-        taken = ", ".join(glob for app in apps for glob in app.contract.files.keys)
-        raise FileRejected(
-            Reason.NO_APP, f"no ingest app takes {key!r}; names that are taken: {taken or 'none'}"
-        )
+        return app_among(self.apps(customer), key)
+
+
+def app_among(apps: tuple[IngestApp, ...], key: str) -> IngestApp:
+    """Give the one of a customer's apps that takes an object.
+
+    Raises:
+        FileRejected: no app takes it.
+    """
+    for app in apps:  # at most one takes it: apps of one customer never overlap
+        if app.takes(key):
+            return app
+    taken = ", ".join(glob for app in apps for glob in app.contract.files.keys)
+    raise FileRejected(Reason.NO_APP, f"no ingest app takes {key!r}; names that are taken: {taken or 'none'}")
 
 
 def read_apps(folder: Path) -> tuple[IngestApp, ...]:

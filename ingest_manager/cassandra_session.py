@@ -199,6 +199,19 @@ class CassandraSession:
         with driver_faults():
             return Pending(self._session.execute_async(self._bindable(statement, parameters), parameters))
 
+    def stream(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield the rows of a statement; the next page is fetched while the last one is used."""
+        with driver_faults():
+            future = self._session.execute_async(self._bindable(statement, parameters), parameters)
+            while True:
+                page = future.result().current_rows
+                has_more = future.has_more_pages
+                if has_more:
+                    future.start_fetching_next_page()
+                yield from page
+                if not has_more:
+                    return
+
     def execute_cas(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> CasResult:
         """Execute a statement with IF, once.
 

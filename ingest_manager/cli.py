@@ -20,6 +20,7 @@ from ingest_manager.commands.history import history
 from ingest_manager.commands.reconcile import reconcile
 from ingest_manager.commands.rejects import rejects
 from ingest_manager.commands.replay import replay
+from ingest_manager.commands.stats import stats
 from ingest_manager.commands.verify import verify
 from ingest_manager.errors import IngestError, ServerDown
 from ingest_manager.settings import Settings
@@ -32,7 +33,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, history, reconcile, rejects, replay, verify):
+for command in (check, history, reconcile, rejects, replay, stats, verify):
     cli.command()(command)
 
 

@@ -6,6 +6,7 @@ Pure: the record that the ledger keeps, and what a claim may do with the record 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
+from typing import NamedTuple
 from uuid import UUID
 
 
@@ -79,6 +80,22 @@ class Load:
     replayed_at: datetime | None = None
     first_placed_at: datetime | None = None  # from then on the archive has kept a replayed load's object
     earlier: str | None = None  # the load before its last replay, as JSON
+
+
+class LoadFigures(NamedTuple):
+    """What statistics are made of; a hundred thousand of them must be cheap."""
+
+    customer: str
+    status: str
+    event_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    replays: int | None
+    size: int | None
+    rows_read: int | None
+    rows_written: int | None
+    rows_rejected: int | None
+    rows_dropped: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -20,20 +19,20 @@ from ingest_manager import topology
 from ingest_manager.archive import Archive
 from ingest_manager.broker import Publisher
 from ingest_manager.claims import new_load
-from ingest_manager.current_app import find_app, label_of
+from ingest_manager.current_app import CurrentApps, label_of
 from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body
-from ingest_manager.history import LoadQuery, loads_by_day
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load
+from ingest_manager.presence import present_loads
 from ingest_manager.reconcile import event_of
 from ingest_manager.replay_order import Hindrance, Replay, hindrance
 from ingest_manager.selection import Selection
 
 T = TypeVar("T")
 
-_AT_ONCE = 16  # objects that are looked for together
-_SLICE = 200  # loads that are looked up or checked in one go
+_SLICE = 200  # loads that are looked up in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,16 @@ class Replayer:
         """Choose among the loads of some events or, where none are given, of the whole ledger."""
         found = self._of_ledger(selection) if events is None else self._of_events(events, selection)
         plan = Plan()
-        for candidates in _slices(one for one in found if selection.wants(one.load)):
-            self._decide(candidates, selection, plan)
+        apps = CurrentApps(self.registry)
+        possible = []
+        for candidate in found:
+            if selection.wants(candidate.load):
+                reason = self._hindrance(candidate, selection, apps)
+                if reason is None:
+                    possible.append(candidate)
+                else:
+                    plan.left_out[reason] += 1
+        self._choose_present(possible, plan)
         plan.loads.sort(key=lambda planned: planned.event.written_us)
         return plan
 
@@ -122,8 +129,16 @@ class Replayer:
             on_published()
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
-        query = LoadQuery(customer=selection.customer, since=selection.since)
-        return (Candidate(load, event_of(load)) for load in loads_by_day(self.ledger, query))
+        """Yield what the ledger's indexes find for a selection; a glob is no question to an index."""
+        asked = LoadFilter(
+            customer=selection.customer,
+            reason=selection.reason,
+            since=selection.since,
+            until=selection.until,
+        )
+        for status in selection.statuses or [None]:
+            for load in self.ledger.search(replace(asked, status=status)):
+                yield Candidate(load, event_of(load))
 
     def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:
         """Yield each event's load once, however many copies the log has."""
@@ -136,19 +151,15 @@ class Replayer:
             known = {load.load_id: load for load in self.ledger.find_all(load_ids)}
             yield from (_candidate(unique[load_id], known.get(load_id)) for load_id in load_ids)
 
-    def _decide(self, candidates: list[Candidate], selection: Selection, plan: Plan) -> None:
-        reasons = [self._hindrance(candidate, selection) for candidate in candidates]
-        possible = [one for one, reason in zip(candidates, reasons, strict=True) if reason is None]
-        plan.left_out.update(filter(None, reasons))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            present = list(pool.map(self.archive.has, (candidate.load for candidate in possible)))
-        for candidate, is_present in zip(possible, present, strict=True):
-            if is_present:
+    def _choose_present(self, possible: list[Candidate], plan: Plan) -> None:
+        present = present_loads(self.archive, [candidate.load for candidate in possible])
+        for candidate in possible:
+            if candidate.load.load_id in present:
                 plan.loads.append(_planned(candidate))
             else:
                 plan.left_out[Hindrance.NO_OBJECT] += 1
 
-    def _hindrance(self, candidate: Candidate, selection: Selection) -> Hindrance | None:
+    def _hindrance(self, candidate: Candidate, selection: Selection, apps: CurrentApps) -> Hindrance | None:
         load = candidate.load
         if load.customer not in self.customers:
             return Hindrance.NO_CUSTOMER
@@ -156,7 +167,7 @@ class Replayer:
             return None
         if not load.status.is_outcome:  # one that got stuck can be named
             return None if load.status in selection.statuses else Hindrance.ON_ITS_WAY
-        app = label_of(find_app(self.registry, load.customer, load.key))
+        app = label_of(apps.find(load.customer, load.key))
         return hindrance(load, app.version if app else None, is_forced=self.is_forced)
 
 

@@ -21,7 +21,7 @@ _SHOWN = 10  # loads of a replay
 
 def print_loads(loads: list[Load]) -> None:
     """Print a line for each load."""
-    _print(_history_table(loads))
+    print_table(_history_table(loads))
 
 
 def _history_table(loads: list[Load]) -> Table:
@@ -70,7 +70,7 @@ def print_plan(plan: Plan) -> None:
     for planned in plan.loads[:_SHOWN]:
         table.add_row(_one_line(f"{planned.customer}/{planned.event.key}"), planned.status)
     if plan.loads:
-        _print(table)
+        print_table(table)
     if len(plan.loads) > _SHOWN:
         print(f"… and {len(plan.loads) - _SHOWN} more")
     for reason, count in sorted(plan.left_out.items(), key=lambda item: item[0].name):
@@ -86,7 +86,7 @@ def print_check(view: CheckView) -> None:
     if view.file_error:
         print(f"{view.file_error.reason}: {_one_line(view.file_error.message)}")
     if view.rejects:
-        _print(_rejects_table(view.rejects))
+        print_table(_rejects_table(view.rejects))
     if view.rows_rejected > len(view.rejects):
         print(f"and {view.rows_rejected - len(view.rejects)} more; --json shows all")
 
@@ -111,5 +111,6 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """Print a table, as wide as the terminal."""
     Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)

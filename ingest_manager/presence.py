@@ -1,0 +1,54 @@
+"""Which loads' objects can still be opened: asked for one by one where they are few, listed where many."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import groupby, islice
+from uuid import UUID
+
+from ingest_manager.archive import OBJECTS, Archive, archive_of, object_key
+from ingest_manager.errors import ObjectGone
+from ingest_manager.loads import Load
+
+Name = tuple[str, str]  # key and version id
+
+_AT_ONCE = 16  # questions under way together
+_FEW = 200  # objects that are asked for one by one
+_PAGE = 1_000  # names that the store lists at once
+_WORTH_A_PAGE = 50  # objects that take about as long to ask for as a page takes to list
+
+
+def present_loads(archive: Archive, loads: Iterable[Load]) -> set[UUID]:
+    """Return the ids of those loads whose object is in the archive or in staging."""
+    present: set[UUID] = set()
+    by_bucket = sorted(loads, key=lambda load: load.bucket)
+    for _, group in groupby(by_bucket, key=lambda load: load.bucket):
+        of_bucket = list(group)
+        present.update(load.load_id for load in of_bucket)
+        present.difference_update(_absent(archive, of_bucket))
+    return present
+
+
+def _absent(archive: Archive, loads: list[Load]) -> Iterator[UUID]:
+    """Yield the ids of those of one bucket's loads whose object is in neither place."""
+    store = archive.store
+    if len(loads) > _FEW:
+        archived = ((key, "") for key in store.keys(archive_of(loads[0]), OBJECTS))
+        loads = _unlisted(loads, archived, lambda load: (object_key(load), ""))
+    if len(loads) > _FEW:
+        staged = ((version.key, version.version_id) for version in store.versions(loads[0].bucket))
+        loads = _unlisted(loads, staged, lambda load: (load.key, load.version_id))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for load, is_present in zip(loads, pool.map(archive.has, loads), strict=True):
+            if not is_present:
+                yield load.load_id
+
+
+def _unlisted(loads: list[Load], names: Iterator[Name], name_of: Callable[[Load], Name]) -> list[Load]:
+    """Return the loads that a bucket's list lacks; the list is given up where few of them are in it."""
+    wanted, found = {name_of(load) for load in loads}, set[Name]()
+    with suppress(ObjectGone):  # no such bucket
+        found.update(islice(names, _PAGE))
+        if len(found & wanted) >= _WORTH_A_PAGE:
+            found.update(names)
+    return [load for load in loads if name_of(load) not in found]
