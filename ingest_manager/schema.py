@@ -51,4 +51,26 @@ ALTER TABLE ingest.loads ADD IF NOT EXISTS (
 )
 """
 
-TABLES = (_LOADS, _REPLAYS, _LOADS_BY_DAY, _LOADS_BY_UPLOAD, _UPLOAD_KEYS, _UNUSABLE_MESSAGES)
+_CLEARING = "ALTER TABLE ingest.loads ADD IF NOT EXISTS write_first bigint"
+
+_DISCARDS = """
+ALTER TABLE ingest.loads ADD IF NOT EXISTS (discarded_at timestamp, discarded_by text, discard_note text)
+"""
+
+_DISCARDED_MESSAGES = """
+ALTER TABLE ingest.unusable_messages ADD IF NOT EXISTS (
+    replayed_at timestamp, discarded_at timestamp, discarded_by text, discard_note text
+)
+"""
+
+TABLES = (
+    _LOADS,
+    _REPLAYS,
+    _CLEARING,
+    _DISCARDS,
+    _LOADS_BY_DAY,
+    _LOADS_BY_UPLOAD,
+    _UPLOAD_KEYS,
+    _UNUSABLE_MESSAGES,
+    _DISCARDED_MESSAGES,
+)
