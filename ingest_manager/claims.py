@@ -106,9 +106,14 @@ def claim_values(
     return {"attempts": existing.attempts + (not is_held)} | _write_times(existing, event, app)
 
 
+def earlier_of(load: Load) -> Load | None:
+    """Return what a load was before its last replay."""
+    return None if load.earlier is None else _LOADS.validate_json(load.earlier)
+
+
 def restored_values(load: Load) -> dict[str, Any]:
     """Return what makes a load in replay what it was before; `write_high` stays above what was written."""
-    earlier = _LOADS.validate_json(load.earlier or "")
+    earlier = earlier_of(load)
     return {name: getattr(earlier, name) for name in _OF_OUTCOME}
 
 

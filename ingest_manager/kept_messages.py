@@ -1,6 +1,6 @@
 """Messages that are no event, as the ledger keeps them for people: read back, and marked when dealt with.
 
-They lie in `ingest.unusable_messages`, a partition for each day. `ledger` enters them, `dead_letters` looks at
+They lie in `ingest.unusable_messages`, a partition for each day. `ledger` enters them, `dead_letters` shows
 them.
 """
 
