@@ -17,7 +17,6 @@ from bucket_policies.customers import customer_of_bucket, is_customer_id
 from ingest_manager import broker, topology
 from ingest_manager.errors import PermanentError, UnusableMessage
 from ingest_manager.events import ObjectEvent, message_body, parse_message
-from ingest_manager.history import LoadQuery, loads_by_day
 from ingest_manager.kept_messages import KeptMessage, KeptMessages
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus
@@ -122,7 +121,8 @@ class DeadLetters:
 
     def find(self, query: DeadLetterQuery) -> list[DeadLetter]:
         """Return the dead letters that match, newest first."""
-        found: Iterator[DeadLetter] = chain(self._failed(query), self.kept_since(query.since))
+        failed = self.ledger.loads_in(query.customer, [LoadStatus.FAILED])
+        found: Iterator[DeadLetter] = chain(failed, self.kept_since(query.since))
         return sorted(filter(query.matches, found), key=_newest_first)
 
     def chosen(self, ids: Sequence[UUID], since: datetime | None) -> list[DeadLetter]:
@@ -171,10 +171,6 @@ class DeadLetters:
             self.messages.discard(letter, by=by, note=note)
         else:
             self.ledger.discard(letter, by=by, note=note)
-
-    def _failed(self, query: DeadLetterQuery) -> Iterator[Load]:
-        asked = LoadQuery(customer=query.customer, since=query.since, status=LoadStatus.FAILED)
-        return loads_by_day(self.ledger, asked)
 
 
 def _is_to_replay(message: KeptMessage, asked: Selection) -> bool:

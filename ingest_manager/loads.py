@@ -34,10 +34,11 @@ class LoadStatus(StrEnum):
     @property
     def is_outcome(self) -> bool:
         """Tell whether a load in this status is over."""
-        return self not in _UNDECIDED
+        return self not in UNDECIDED
 
 
-_UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+"""Where a load stands that is not over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

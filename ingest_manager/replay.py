@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
@@ -24,9 +24,9 @@ from ingest_manager.claims import earlier_of, new_load
 from ingest_manager.current_app import find_app, label_of
 from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body
-from ingest_manager.history import LoadQuery, loads_by_day
 from ingest_manager.ledger import Ledger
-from ingest_manager.loads import Load
+from ingest_manager.load_filter import LoadFilter
+from ingest_manager.loads import UNDECIDED, Load
 from ingest_manager.reconcile import event_of
 from ingest_manager.replay_order import Hindrance, Replay, hindrance, is_stuck
 from ingest_manager.selection import Selection
@@ -129,10 +129,21 @@ class Replayer:
         return selection.wants(load) or (before is not None and selection.wants(before))
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
-        if selection.ids:
-            return (Candidate(load, event_of(load)) for load in self.ledger.find_all(selection.ids))
-        query = LoadQuery(customer=selection.customer, since=selection.since)
-        return (Candidate(load, event_of(load)) for load in loads_by_day(self.ledger, query))
+        """Yield what the ledger's indexes find for a selection; a glob is no question to an index."""
+        found = self.ledger.find_all(selection.ids) if selection.ids else self._search(selection)
+        return (Candidate(load, event_of(load)) for load in found)
+
+    def _search(self, selection: Selection) -> Iterator[Load]:
+        asked = LoadFilter(
+            customer=selection.customer,
+            reason=selection.reason,
+            since=selection.since,
+            until=selection.until,
+        )
+        for status in selection.statuses or [None]:
+            yield from self.ledger.search(replace(asked, status=status))
+        if selection.statuses or selection.reason:  # what is on its way may have had them, see `_is_wanted`
+            yield from self.ledger.loads_in(selection.customer, UNDECIDED - selection.statuses)
 
     def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:
         """Yield each event's load once, however many copies the log has."""
