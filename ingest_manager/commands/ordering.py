@@ -110,7 +110,8 @@ class Ordering:
         """Show the plan, ask, order, wait; tell whether nothing was refused and all ended as wished."""
         if not self.manner.as_json:
             self._show()
-        is_wanted = bool(self.plan.loads or self._events()) and not self.manner.dry_run
+        is_possible = bool(self.plan.loads) or any(look.problem is None for look in self._looks())
+        is_wanted = is_possible and not self.manner.dry_run
         is_agreed = is_wanted and (self.manner.yes or typer.confirm("Replay them?", err=True))
         outcomes: Mapping[UUID, LoadStatus] | None = None
         if is_agreed:
