@@ -181,7 +181,9 @@ def discard(
       1. ingest-manager dead-letters discard 5b0f4a9c-4a55-5a3e-9c9f-0e3f6d1c7a10 --note "sent again by mail"
       2. ingest-manager dead-letters discard --customer customer-1 --reason app_refused --yes
     """
-    if bool(ids) == bool(customer or since or reason):
+    if ids and (customer or reason):
+        raise typer.BadParameter("ids, or --customer and --reason, not both")
+    if not (ids or customer or since or reason):
         raise typer.BadParameter("say which: ids, or --customer, --since, --reason")
     if not (yes or sys.stdin.isatty()):
         raise typer.BadParameter("there is no terminal to ask on: add --yes")
@@ -191,16 +193,15 @@ def discard(
         found = letters.chosen(ids, query.since) if ids else letters.find(query)
         if not as_json:
             display.print_dead_letters([DeadLetterView.of(letter) for letter in found])
-        if not found or not (yes or typer.confirm(f"Discard these {len(found)}?", err=True)):
-            raise typer.Exit(0)
+        if found and not yes:
+            typer.confirm(f"Discard these {len(found)}?", abort=True, err=True)
         done, kept = _discard(letters, found, note)
         take_alarms(settings.amqp_url.get_secret_value(), letters.ledger, done)
     if as_json:
         typer.echo(json.dumps({"discarded": list(map(str, done)), "kept": list(map(str, kept))}))
     else:
-        typer.echo(
-            f"discarded: {len(done)}" + (f"; replayed meanwhile, so kept: {len(kept)}" if kept else "")
-        )
+        replayed = f"; replayed meanwhile, so kept: {len(kept)}" if kept else ""
+        typer.echo(f"discarded: {len(done)}{replayed}")
     raise typer.Exit(1 if kept else 0)
 
 
