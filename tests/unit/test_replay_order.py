@@ -1,13 +1,14 @@
 """The order to replay in a message's headers, and the loads that it may concern."""
 
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 from support import fakes
 
 from ingest_manager.errors import UnusableMessage
 from ingest_manager.loads import LoadStatus
-from ingest_manager.replay_order import Hindrance, Replay, hindrance
+from ingest_manager.replay_order import Hindrance, Replay, hindrance, is_stuck
 
 ID = uuid.UUID(int=7)
 SAME, OTHER = "abc-r1", "def-r1"
@@ -68,3 +69,25 @@ def test_order_is_due_for_the_load_as_it_was_when_chosen(replays: int, is_due: b
 
 def test_order_is_not_due_for_a_load_that_another_version_has_loaded_meanwhile() -> None:
     assert Replay(ID, 0).is_due(fakes.load(app_version=OTHER), SAME) is False
+
+
+LONG_AGO, JUST_NOW = fakes.NOW - timedelta(minutes=3), fakes.NOW - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "lease_until", "retry_at", "expected"),
+    [
+        (LoadStatus.LOADING, LONG_AGO, None, True),
+        (LoadStatus.LOADING, JUST_NOW, None, False),  # whoever comes after a crash may still come
+        (LoadStatus.WAITING, LONG_AGO, LONG_AGO, True),
+        (LoadStatus.WAITING, LONG_AGO, JUST_NOW, False),
+        (LoadStatus.QUEUED, LONG_AGO, None, True),  # given back
+        (LoadStatus.QUEUED, None, None, False),  # entered by reconcile, which looks after it
+        (LoadStatus.FAILED, LONG_AGO, None, False),
+    ],
+)
+def test_load_whose_turn_is_long_over_is_stuck(
+    status: LoadStatus, lease_until: datetime | None, retry_at: datetime | None, expected: bool
+) -> None:
+    load = fakes.load(status, lease_until=lease_until, retry_at=retry_at)
+    assert is_stuck(load, fakes.NOW) is expected
