@@ -29,6 +29,7 @@ from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
+from ingest_manager.pauses import Pause
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment, Settlement
 
@@ -185,6 +186,18 @@ class FakeLedger:
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         return list(self.by_upload.get((customer, upload_id), ()))
 
+    def loads_in(self, customer: str, statuses: Iterable[LoadStatus]) -> Iterator[Load]:
+        self._fail("loads_in")
+        wanted = set(statuses)
+        return (load for load in self._of(customer) if load.status in wanted)
+
+    def loads_ended_since(self, customer: str, moment: datetime) -> Iterator[Load]:
+        self._fail("loads_ended_since")
+        return (load for load in self._of(customer) if load.ended_at and load.ended_at >= moment)
+
+    def _of(self, customer: str) -> Iterator[Load]:
+        return (load for load in list(self.loads.values()) if load.customer == customer)
+
     def ping(self) -> None:
         self._fail("ping")
 
@@ -318,12 +331,37 @@ class FakeWriter:
 
 @dataclass
 class FakeGrants:
-    """Notes the grants that were released."""
+    """Notes the grants that were released; `granted` bytes are promised to everybody."""
 
     released: list[tuple[str, str, str]] = field(default_factory=list)
+    granted: int = 0
+
+    def used(self, customer: str) -> int:
+        return self.granted
 
     def release(self, customer: str, upload_id: str, key: str) -> None:
         self.released.append((customer, upload_id, key))
+
+
+@dataclass
+class FakePauses:
+    """Pauses in a dictionary; `faults` are raised by the reads, once each."""
+
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    faults: list[Exception] = field(default_factory=list)
+
+    def current(self) -> dict[str, Pause]:
+        if self.faults:
+            raise self.faults.pop(0)
+        return dict(self.pauses)
+
+    def pause(self, wanted: Pause) -> Pause | None:
+        earlier = self.pauses.get(wanted.customer)
+        self.pauses.setdefault(wanted.customer, wanted)
+        return earlier
+
+    def resume(self, customer: str) -> bool:
+        return self.pauses.pop(customer, None) is not None
 
 
 @dataclass

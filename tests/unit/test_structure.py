@@ -32,6 +32,7 @@ ONE_IMPORTER = {
     ("bucket_policies", "cassandra"): "grant_store",
     ("ingest_manager", "boto3"): "object_store", ("ingest_manager", "pika"): "broker",
     ("ingest_manager", "cassandra"): "cassandra_session",
+    ("ingest_manager", "minio"): "bucket_quotas",
 }  # fmt: skip
 CONNECTS_TO_NOTHING = {"stored_values"}  # reads cells with the driver's deserializers
 SERVER_ONLY = {
