@@ -218,20 +218,6 @@ class Ledger:
             ]
             yield from (_load_of(rows[0]) for rows in (answer.result() for answer in pending) if rows)
 
-    def loads_in(self, customer: str, statuses: Iterable[LoadStatus]) -> Iterator[Load]:
-        """Yield the loads of one customer in some statuses."""
-        wanted = frozenset(statuses)
-        return (load for load in self._loads_of(customer) if load.status in wanted)
-
-    def loads_ended_since(self, customer: str, moment: datetime) -> Iterator[Load]:
-        """Yield the loads of one customer that have ended since a time."""
-        return (load for load in self._loads_of(customer) if load.ended_at and load.ended_at >= moment)
-
-    def _loads_of(self, customer: str) -> Iterator[Load]:
-        for name, day in self.days():
-            if name == customer:
-                yield from self.find_all(self.ids_of_day(customer, day))
-
     def ping(self) -> None:
         """Raise ServerDown unless the ledger answers."""
         self._session.execute("SELECT load_id FROM ingest.loads LIMIT 1")

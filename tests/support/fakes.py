@@ -193,18 +193,6 @@ class FakeLedger:
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         return list(self.by_upload.get((customer, upload_id), ()))
 
-    def loads_in(self, customer: str, statuses: Iterable[LoadStatus]) -> Iterator[Load]:
-        self._fail("loads_in")
-        wanted = set(statuses)
-        return (load for load in self._of(customer) if load.status in wanted)
-
-    def loads_ended_since(self, customer: str, moment: datetime) -> Iterator[Load]:
-        self._fail("loads_ended_since")
-        return (load for load in self._of(customer) if load.ended_at and load.ended_at >= moment)
-
-    def _of(self, customer: str) -> Iterator[Load]:
-        return (load for load in list(self.loads.values()) if load.customer == customer)
-
     def ping(self) -> None:
         self._fail("ping")
 
