@@ -234,6 +234,13 @@ def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timesta
     return batch
 
 
+def with_cells(prepared: Prepared, cells: Sequence[object]) -> Prepared:
+    """Give a prepared statement its parameters as encoded cells."""
+    bound = BoundStatement(prepared)
+    bound.values = list(cells)
+    return bound
+
+
 def _stamp(future: Any) -> None:
     """Give a batch its own write timestamp: the driver has no parameter for it."""
     timestamp_us = getattr(future.query, "write_timestamp_us", None)

@@ -63,7 +63,7 @@ def transfer(
         PermanentError: the table is not what the app declares.
         TransientError, ServerDown, LeaseLost, GivenBack: the load did not come to an end.
     """
-    table = writer.open(customer.keyspace, app.contract)
+    table = writer.open(customer.keyspace, app.contract, lease.load.earlier_writes)
     accounts = Accounts()
     try:
         send_rows(source, app, customer, lease=lease, table=table, rejects=rejects, accounts=accounts)

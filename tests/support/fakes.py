@@ -301,11 +301,15 @@ class FakeWriter:
     effects: list[str] = field(default_factory=list)
     rows: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)  # cells and write time
     tables: list[tuple[str, str]] = field(default_factory=list)
+    cleared: list[range] = field(
+        default_factory=list
+    )  # write times of earlier runs, by open
     faults: dict[str, list[Exception]] = field(default_factory=dict)
 
-    def open(self, keyspace: str, contract: AppContract) -> "FakeWriter":
+    def open(self, keyspace: str, contract: AppContract, earlier: range = range(0)) -> "FakeWriter":
         self._fail("open")
         self.tables.append((keyspace, contract.table.name))
+        self.cleared.append(earlier)
         return self
 
     def write(self, rows: Sequence[tuple[Any, ...]], timestamp_us: int) -> None:
