@@ -90,6 +90,15 @@ class Load:
         return range(self.write_base if self.write_first is None else self.write_first, self.write_base)
 
 
+@dataclass(frozen=True, slots=True)
+class LoadOutline:
+    """The little of a load that figures of many are made of."""
+
+    reason: str | None
+    rows_rejected: int
+    discarded_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a load ended, what reading it showed, and its accounts in rows of the file."""

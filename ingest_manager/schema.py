@@ -68,7 +68,7 @@ ALTER TABLE ingest.unusable_messages ADD IF NOT EXISTS (
 )
 """
 
-_INDEXED = ("customer", "status", "reason", "key", "event_at")
+_INDEXED = ("customer", "status", "reason", "key", "event_at", "ended_at")
 _INDEXES = tuple(
     f"CREATE INDEX IF NOT EXISTS loads_{column} ON ingest.loads ({column}) USING 'sai'" for column in _INDEXED
 )

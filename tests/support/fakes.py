@@ -29,7 +29,7 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadOutline, LoadStatus, Outcome
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.pauses import Pause
 from ingest_manager.replay_order import Replay
@@ -185,6 +185,11 @@ class FakeLedger:
         in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
         return islice(filter(wanted.matches, in_order_of_ids), at_most)
 
+    def outlines(self, wanted: LoadFilter) -> Iterator[LoadOutline]:
+        self._fail("outlines")
+        found = filter(wanted.matches, list(self.loads.values()))
+        return (LoadOutline(load.reason, load.rows_rejected, load.discarded_at) for load in found)
+
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         self._fail("loads_in")
         found = (load for load in self.loads.values() if load.status in statuses)
@@ -301,9 +306,7 @@ class FakeWriter:
     effects: list[str] = field(default_factory=list)
     rows: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)  # cells and write time
     tables: list[tuple[str, str]] = field(default_factory=list)
-    cleared: list[range] = field(
-        default_factory=list
-    )  # write times of earlier runs, by open
+    cleared: list[range] = field(default_factory=list)  # write times of earlier runs, by open
     faults: dict[str, list[Exception]] = field(default_factory=dict)
 
     def open(self, keyspace: str, contract: AppContract, earlier: range = range(0)) -> "FakeWriter":

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from support import fakes
 from support.fakes import FakeGrants, FakeLedger, FakePauses, FakeStore
 
@@ -97,6 +98,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
         fakes.load(LoadStatus.FAILED, version="4", reason="app_refused"),
         fakes.load(LoadStatus.FAILED, version="5", reason="worker_died"),
         fakes.load(LoadStatus.FAILED, version="6", customer="zenith"),
+        fakes.load(LoadStatus.FAILED, version="7", reason="worker_died", discarded_at=fakes.NOW),
     )
     assert scene.state() == CustomerState(
         customer="acme",
@@ -182,3 +184,21 @@ def test_broker_away_leaves_what_the_others_tell() -> None:
 def test_customers_come_in_the_order_in_which_they_are_asked_for() -> None:
     states = Scene().observer.states({"zenith": None, "acme": fakes.customer()})
     assert [state.customer for state in states] == ["zenith", "acme"]
+
+
+def test_customer_is_known_by_a_queue_a_pause_or_a_load_that_it_has_left() -> None:
+    scene = Scene()
+    assert scene.observer.has_traces("acme") is False
+    scene.ledger.enter(fakes.load(customer="acme"))
+    scene.pauses.pauses["bolt"] = Pause("bolt", fakes.NOW, "root@here")
+    scene.queues = {"ingest.zenith": QueueState(0, 0)}
+    found = {name: scene.observer.has_traces(name) for name in ("acme", "bolt", "zenith", "nobody")}
+    assert found == {"acme": True, "bolt": True, "zenith": True, "nobody": False}
+
+
+def test_whether_a_customer_is_known_is_not_guessed_while_cassandra_is_away() -> None:
+    scene = Scene()
+    scene.observer.records = None
+    scene.observer.away["cassandra"] = "Cassandra cannot be reached"
+    with pytest.raises(ServerDown, match="Cassandra cannot be reached"):
+        scene.observer.has_traces("acme")
