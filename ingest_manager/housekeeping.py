@@ -6,11 +6,12 @@ their customer's queue existed are fetched back.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
 
-from bucket_policies.customers import Customer, CustomerDirectory
+from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, setup, topology
@@ -41,6 +42,7 @@ class Housekeeping(threading.Thread):
         self._registry = Registry(settings.customer_ingestapps_dir)
         self._ready: dict[Customer, tuple[str, ...]] = {}  # with the versions of their apps
         self._problems: dict[str, str] = {}
+        self._held: dict[str, str] = {}  # customers whose objects wait, and why
         self._over = threading.Event()
 
     def stop(self) -> None:
@@ -72,6 +74,7 @@ class Housekeeping(threading.Thread):
             except (TransientError, PermanentError, ContractError) as error:
                 problems[customer.id] = str(error)  # its objects wait; the others do not
         self._tell({**self._registry.problems, **problems})
+        self._held = _not_taken_up(problems, {customer.id for customer in ready})
         if ready != self._ready:
             self._consume([customer.queue for customer in ready])
             self._fetch_unrouted({customer.staging_bucket for customer in ready})
@@ -85,17 +88,13 @@ class Housekeeping(threading.Thread):
                 broker.declare_customer(channel, customer.queue, customer.staging_bucket)
 
     def reconcile(self) -> None:
-        """Look for lost events of all customers."""
+        """Look for lost events of all customers; of those that are not taken up, enter why objects wait."""
         for customer in self._ready:
-            try:
+            with _told(customer.id):
                 self._reconciler.reconcile(customer)
-            except (TransientError, PermanentError) as error:
-                log.warning(
-                    "a customer could not be reconciled",
-                    action="reconcile",
-                    customer=customer.id,
-                    error=str(error),
-                )
+        for customer_id, why in self._held.items():
+            with _told(customer_id):
+                self._reconciler.hold(customer_id, f"waits until its customer is taken up: {why}")
 
     def _taken_up(self, customer: Customer) -> tuple[str, ...]:
         versions = tuple(app.version for app in self._registry.apps(customer.id))
@@ -120,3 +119,20 @@ class Housekeeping(threading.Thread):
             if self._problems.get(source) != problem:
                 log.error("a customer is not taken up as it is", action="take_up", of=source, problem=problem)
         self._problems = problems
+
+
+def _not_taken_up(problems: Mapping[str, str], ready: Collection[str]) -> dict[str, str]:
+    """Return the customers that a problem, of their document or of themselves, keeps waiting."""
+    found = {source.removesuffix(".json"): problem for source, problem in problems.items()}
+    return {name: why for name, why in found.items() if is_customer_id(name) and name not in ready}
+
+
+@contextmanager
+def _told(customer: str) -> Iterator[None]:
+    """Go on with the next customer when one cannot be looked at."""
+    try:
+        yield
+    except (TransientError, PermanentError) as error:
+        log.warning(
+            "a customer could not be reconciled", action="reconcile", customer=customer, error=str(error)
+        )

@@ -6,7 +6,7 @@ was lost is found again by its claim.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from ingest_manager.claims import (
 )
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, Place
 from ingest_manager.settlements import Assignment
 
 _COLUMNS = tuple(field.name for field in fields(Load))
@@ -82,11 +82,16 @@ class Ledger:
             return Claimed(finding, existing)
         return self._take_over(existing, lease | claim_values(existing, assignment, app, self._clock()))
 
-    def register(self, event: ObjectEvent, customer: str) -> bool:
-        """Enter an object without a load as `queued`; tell whether it was new."""
-        load = new_load(event, customer)
+    def register(self, event: ObjectEvent, customer: str, why: str | None = None) -> bool:
+        """Enter an object without a load as `queued`, perhaps with why it waits; tell whether it was new."""
+        load = replace(new_load(event, customer), message=_cut(why))
         self.index(load)
         return self._insert(load) is None
+
+    def explain(self, load: Load, why: str) -> None:
+        """Store why a queued load waits, unless somebody has begun it."""
+        expected = {"status": LoadStatus.QUEUED, "claim": load.claim}
+        self._update(load.load_id, {"message": _cut(why)}, expected)
 
     def index(self, load: Load) -> None:
         """Make a load findable by day and, where it belongs to one, by upload; harmless to repeat."""
@@ -136,9 +141,9 @@ class Ledger:
         """
         return self._change(load, **restored_values(load))
 
-    def mark_placed(self, load: Load) -> Load:
-        """Store that the object is where its outcome wants it."""
-        return self._change(load, placed_at=self._clock())
+    def mark_placed(self, load: Load, place: Place) -> Load:
+        """Store that the object is where its outcome wants it, and where that is."""
+        return self._change(load, placed_at=self._clock(), placed_in=place)
 
     def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
         """Store that the load's retry is on its way; the retry's copy must be confirmed before."""
@@ -193,6 +198,17 @@ class Ledger:
                 self._session.execute_async(_SELECT, (load_id,)) for load_id in ids[start : start + _AT_ONCE]
             ]
             yield from (_load_of(rows[0]) for rows in (answer.result() for answer in pending) if rows)
+
+    def customers(self) -> list[str]:
+        """Return every customer that has loads."""
+        return sorted({customer for customer, _ in self.days()})
+
+    def loads_in(self, customer: str, statuses: Collection[LoadStatus]) -> Iterator[Load]:
+        """Yield a customer's loads in some statuses."""
+        for name, day in self.days():
+            if name == customer:
+                of_day = self.find_all(self.ids_of_day(customer, day))
+                yield from (load for load in of_day if load.status in statuses)
 
     def ping(self) -> None:
         """Raise ServerDown unless the ledger answers."""

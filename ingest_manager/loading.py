@@ -112,10 +112,10 @@ class Loading:
 
     def _place(self, load: Load, customer: Customer, *, is_new: bool) -> Settlement:
         try:
-            self.archive.place(load, customer)
+            place = self.archive.place(load, customer)
         except TransientError as error:
             return Unplaced(load, str(error), is_new)
-        placed = self.ledger.mark_placed(load)
+        placed = self.ledger.mark_placed(load, place)
         self.on_effect("placed")
         return Settled(placed, is_new)
 

@@ -4,7 +4,7 @@ They keep what they are given and note every effect, in order, in a list that th
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import IO, Any
@@ -27,7 +27,7 @@ from ingest_manager.claims import (
 )
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, Place
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment, Settlement
@@ -125,14 +125,18 @@ class FakeLedger:
         claimed = replace(existing, status=LoadStatus.LOADING, **values)
         return Claimed(finding, self._store("claim", claimed))
 
-    def register(self, event: ObjectEvent, customer: str) -> bool:
+    def register(self, event: ObjectEvent, customer: str, why: str | None = None) -> bool:
         self._fail("register")
         if event.load_id in self.loads:
             return False
-        queued = new_load(event, customer)
+        queued = replace(new_load(event, customer), message=why)
         self._store("register", queued)
         self._index(queued)
         return True
+
+    def explain(self, load: Load, why: str) -> None:
+        self._fail("explain")
+        self._store("explain", replace(self.loads[load.load_id], message=why))
 
     def index(self, load: Load) -> None:
         self._fail("index")
@@ -154,8 +158,8 @@ class FakeLedger:
     def restore(self, load: Load) -> Load:
         return self._change("restore", load, **restored_values(load))
 
-    def mark_placed(self, load: Load) -> Load:
-        return self._change("mark_placed", load, placed_at=self.clock())
+    def mark_placed(self, load: Load, place: Place) -> Load:
+        return self._change("mark_placed", load, placed_at=self.clock(), placed_in=place)
 
     def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
         return self._change(
@@ -184,6 +188,14 @@ class FakeLedger:
 
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         return list(self.by_upload.get((customer, upload_id), ()))
+
+    def customers(self) -> list[str]:
+        return sorted({customer for customer, _ in self.by_day})
+
+    def loads_in(self, customer: str, statuses: Collection[LoadStatus]) -> Iterator[Load]:
+        self._fail("loads_in")
+        found = [load for load in self.loads.values() if load.customer == customer]
+        return (load for load in found if load.status in statuses)
 
     def ping(self) -> None:
         self._fail("ping")
@@ -273,6 +285,14 @@ class FakeStore:
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         self._fail("keys")
         return (key for of, key, _ in self.objects if of == bucket and key.startswith(prefix))
+
+    def buckets(self) -> Iterator[str]:
+        self._fail("buckets")
+        return iter(dict.fromkeys(bucket for bucket, _, _ in self.objects))
+
+    def metadata_of(self, version: ObjectVersion) -> Mapping[str, str]:
+        self._body(version)
+        return self.metadata.get(version.key, {})
 
     def ping(self) -> None:
         self._fail("ping")
