@@ -65,8 +65,8 @@ def granted(event: ObjectEvent, metadata: Mapping[str, str]) -> ObjectEvent:
 
 def vouched(event: ObjectEvent, seal_key: bytes) -> ObjectEvent:
     """Return the event without an upload id that no grant of ours vouches for."""
-    upload_id, seal = event.upload_id, event.seal
-    if upload_id is not None and seal is not None:
-        if tokens.is_grant(seal, upload_id, event.bucket, event.key, secret=seal_key):
+    if event.upload_id is not None and event.seal is not None:
+        is_genuine = tokens.is_grant(event.seal, event.upload_id, event.bucket, event.key, secret=seal_key)
+        if is_genuine:
             return event
     return replace(event, upload_id=None, seal=None)

@@ -229,6 +229,13 @@ def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timesta
     return batch
 
 
+def bound(prepared: Prepared, cells: Sequence[object]) -> Prepared:
+    """Bind cells that are encoded already, for a statement that goes to the replicas of its key."""
+    statement = BoundStatement(prepared)
+    statement.values = list(cells)
+    return statement
+
+
 def _stamp(future: Any) -> None:
     """Give a batch its own write timestamp: the driver has no parameter for it."""
     timestamp_us = getattr(future.query, "write_timestamp_us", None)

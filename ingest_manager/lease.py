@@ -2,11 +2,22 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ingest_manager.claims import WRITE_AHEAD
 from ingest_manager.errors import GivenBack, IngestError, LeaseLost
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
+
+
+@dataclass(frozen=True)
+class NoLease:
+    """Holds a load that is only read."""
+
+    load: Load
+
+    def allow(self, write_us: int) -> None:
+        """Allow every write time: nothing is written."""
 
 
 class Lease:

@@ -8,7 +8,7 @@ their tables is left to `readback`.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from bucket_policies.customers import ARCHIVE_PREFIX, STAGING_PREFIX, Customer, customer_of_bucket
@@ -121,11 +121,8 @@ class Verification:
 
     def _loads(self, customer_id: str, staged: Iterable[UUID]) -> dict[UUID, Load]:
         """Return the customer's loads: those of the history, and those of objects in staging."""
-        ids = {
-            load_id
-            for day in self._days(customer_id)
-            for load_id in self._ledger.ids_of_day(customer_id, day)
-        }
+        days = [day for name, day in self._ledger.days() if name == customer_id]
+        ids = {load_id for day in days for load_id in self._ledger.ids_of_day(customer_id, day)}
         loads = {load.load_id: load for load in self._ledger.find_all(ids)}
         for load in self._ledger.find_all(set(staged) - ids):
             loads[load.load_id] = load
@@ -133,20 +130,18 @@ class Verification:
                 self.report.differ(load, "is missing in the history")
         return loads
 
-    def _days(self, customer_id: str) -> Iterator[date]:
-        return (day for name, day in self._ledger.days() if name == customer_id)
-
     def _check(self, load: Load, customer: Customer | None, places: _Places) -> None:
         self.report.counts[load.status.value] += 1
         if self._has_just_changed(load):
             self.report.counts["in flight"] += 1
             return
-        is_settled = load.status.is_outcome and load.placed_at is not None
-        faults = (
-            self._place_faults(load, customer, places) if is_settled else self._flight_faults(load, places)
-        )
-        for message in (*_account_faults(load), *faults):
+        for message in (*_account_faults(load), *self._faults(load, customer, places)):
             self.report.differ(load, message)
+
+    def _faults(self, load: Load, customer: Customer | None, places: _Places) -> Iterator[str]:
+        if load.status.is_outcome and load.placed_at is not None:
+            return self._place_faults(load, customer, places)
+        return self._flight_faults(load, places)
 
     def _flight_faults(self, load: Load, places: _Places) -> Iterator[str]:
         self.report.counts["in flight"] += 1
@@ -160,7 +155,7 @@ class Verification:
 
     def _place_faults(self, load: Load, customer: Customer | None, places: _Places) -> Iterator[str]:
         is_staged = load.load_id in places.staged
-        place = load.placed_in or (customer and _place_by_document(load, customer, is_staged=is_staged))
+        place = load.placed_in or _place_by_document(load, customer, is_staged=is_staged)
         if is_staged and place not in ("staging", None):
             yield f"is {load.status.value}, but its object is still in staging"
         if place == "staging" and not is_staged:
@@ -212,8 +207,10 @@ def _account_faults(load: Load) -> Iterator[str]:
         yield f"{load.rows_read} rows read are not written + rejected + dropped"
 
 
-def _place_by_document(load: Load, customer: Customer, *, is_staged: bool) -> Place:
+def _place_by_document(load: Load, customer: Customer | None, *, is_staged: bool) -> Place | None:
     """Tell where the object of an older load belongs, whose place the ledger did not keep."""
+    if customer is None:
+        return None
     place = destination_of(load, customer)
     is_replayed = place == "staging" and load.replays and not is_staged
     return "archive" if is_replayed else place  # where the replay has read it and left it
