@@ -1,7 +1,7 @@
-"""The deeper proof: loaded objects are read again through their apps, and every row is looked for in its table.
+"""The deeper proof: loaded objects are read again, and every row is looked for in its table.
 
-`verify --deep`. The steps are those of a load, with a sink that looks instead of writing; a cell must be there
-with the load's write time or a later one, and the accounts must come out as they are in the ledger.
+The steps are those of a load, with a sink that looks instead of writing: a cell must be there with the load's
+write time or a later one, and the accounts must come out as they are in the ledger.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -37,9 +37,9 @@ def verify(
 ) -> None:
     """Compare buckets, ledger and archive, and print every difference; exit 1 if there is one.
 
-    Customers without a document are compared as far as the ledger tells where their objects are. With --deep,
-    every cell that a load gave must be in its table with the load's write time or a later one; loads by another
-    version of their app are counted and left out.
+    Customers without a document are compared as far as the ledger tells where their objects are. With
+    --deep, every cell that a load gave must be in its table with the load's write time or a later one;
+    loads by another version of their app are counted and left out.
 
     \b
     Examples:

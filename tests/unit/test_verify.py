@@ -118,7 +118,7 @@ def test_object_in_the_archive_without_a_load_is_a_difference(scene: Scene) -> N
     scene.store.put_version(b"", "objects/0000", "", "archive-acme")
     [difference] = scene.verify().differences
     assert difference.key == "objects/0000"
-    assert difference.message == "is in the archive, but the ledger does not know its load"
+    assert difference.message == "is archived, but no load names it"
 
 
 @pytest.mark.parametrize("status", [LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING])
