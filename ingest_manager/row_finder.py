@@ -1,8 +1,8 @@
 """Are rows in their table as a load wrote them? Asked by their whole keys, some hundred at once.
 
-The counterpart of `row_writer`: a sink of a transfer that writes nothing. Keys go out as they were encoded and
-only write times come back, so no value is decoded. What is done about a row that is not as it should be is left
-to `readback`.
+The counterpart of `row_writer`: a sink of a transfer that writes nothing. Keys go out as they were encoded
+and only write times come back, so no value is decoded. What is done about a row that is not as it should be
+is left to `readback`.
 """
 
 import json

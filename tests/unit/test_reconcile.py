@@ -1,5 +1,6 @@
 """Which object versions get an event from us, and which are left alone."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from ingest_manager.errors import ObjectGone, TransientError
 from ingest_manager.events import parse_message
 from ingest_manager.loads import LoadStatus
 from ingest_manager.reconcile import Reconciled, Reconciler, event_of_version
+from ingest_manager.replay_order import Replay
 
 MINUTE = timedelta(minutes=1)
 
@@ -172,3 +174,91 @@ def test_version_of_a_listing_has_its_time_to_the_millisecond() -> None:
         )
     )
     assert event_of_version(version).written_us == fakes.WRITTEN_US + 353_000
+
+
+@pytest.mark.parametrize(
+    ("status", "values"),
+    [
+        (LoadStatus.LOADING, {"lease_until": fakes.NOW - MINUTE}),
+        (LoadStatus.WAITING, {"retry_at": fakes.NOW - 3 * MINUTE}),
+        (LoadStatus.QUEUED, {}),
+    ],
+)
+def test_replay_whose_message_was_lost_is_ordered_again_though_its_object_is_archived(
+    status: LoadStatus, values: dict[str, Any]
+) -> None:
+    scene = Scene()
+    order = uuid.uuid4()
+    replayed = {"replays": 2, "replay_id": order, "earlier": "{}", "started_at": fakes.NOW - 3 * MINUTE}
+    scene.ledger.enter(fakes.load(status, **replayed, **values))
+    assert scene.reconcile() == Reconciled(looked_at=0, lost=0, again=1)
+    [message] = scene.publisher.messages
+    assert (message.exchange, message.routing_key) == ("events-by-bucket", "")
+    assert Replay.of(message.headers) == Replay(order, after=1)
+    assert message.headers["minio-bucket"] == "staging-acme"
+
+
+def test_stuck_load_whose_object_was_taken_away_is_published_so_that_it_ends_as_gone() -> None:
+    scene = Scene()
+    scene.ledger.enter(fakes.load(LoadStatus.LOADING, lease_until=fakes.NOW - MINUTE))
+    assert scene.reconcile() == Reconciled(looked_at=0, lost=0, again=1)
+    assert [message.exchange for message in scene.publisher.messages] == ["bucket-events"]
+
+
+def test_load_that_has_just_begun_is_not_stuck_though_staging_does_not_list_it() -> None:
+    scene = Scene()
+    scene.ledger.enter(fakes.load(LoadStatus.QUEUED, started_at=fakes.NOW - MINUTE))
+    assert scene.reconcile() == Reconciled()
+
+
+def test_outcomes_are_not_ordered_again() -> None:
+    scene = Scene()
+    scene.ledger.enter(fakes.load(LoadStatus.LOADED, replays=1, replay_id=uuid.uuid4()))
+    assert scene.reconcile() == Reconciled()
+
+
+def test_lost_event_is_entered_with_the_upload_that_its_object_names() -> None:
+    scene = Scene()
+    scene.stage()
+    granted = fakes.event(upload_id="u1")
+    scene.store.metadata["people.csv"] = {"upload-id": "u1", "grant": granted.seal or ""}
+    scene.reconcile()
+    assert scene.ledger.ids_of_upload("acme", "u1") == [granted.load_id]
+    [event] = parse_message(scene.publisher.messages[0].body)
+    assert (event.upload_id, event.seal) == ("u1", granted.seal)
+
+
+def test_upload_that_no_grant_vouches_for_is_not_entered() -> None:
+    scene = Scene()
+    scene.stage()
+    scene.store.metadata["people.csv"] = {"upload-id": "u1", "grant": "x"}
+    scene.reconcile()
+    assert [load.upload_id for load in scene.ledger.loads.values()] == [None]
+
+
+def test_held_object_is_entered_with_the_reason_and_not_published() -> None:
+    scene = Scene()
+    scene.stage()
+    scene.reconciler.hold("acme", "waits until its app is mended")
+    [load] = scene.ledger.loads.values()
+    assert (load.status, load.message, load.attempts) == ("queued", "waits until its app is mended", 0)
+    assert scene.publisher.messages == []
+
+
+def test_reason_of_a_held_object_follows_and_other_loads_keep_theirs() -> None:
+    scene = Scene()
+    scene.stage(LoadStatus.QUEUED, message="the first reason")
+    scene.store.put_version(b"", "b.csv")
+    scene.ledger.enter(fakes.load(LoadStatus.FAILED, "b.csv", message="its own"))
+    for _ in range(2):
+        scene.reconciler.hold("acme", "another reason")
+    assert [load.message for load in scene.ledger.loads.values()] == ["another reason", "its own"]
+    assert scene.ledger.effects == ["explain"]
+
+
+def test_young_version_is_not_held() -> None:
+    scene = Scene()
+    scene.stage()
+    scene.store.modified_at = fakes.NOW - MINUTE
+    scene.reconciler.hold("acme", "waits")
+    assert scene.ledger.loads == {}
