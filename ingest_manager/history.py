@@ -1,33 +1,28 @@
 """What became of the objects: questions to the ledger, newest object first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
-from heapq import merge
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from pydantic import BaseModel
 
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load, LoadStatus
+
+_BEFORE_ALL_OBJECTS = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SPAN = timedelta(seconds=1)
+_SHORTEST_SPAN = timedelta(milliseconds=1)  # as exact as the ledger's times are
+_AT_ONCE = 1_000  # loads of one span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadQuery:
-    """Which loads are asked for; what is None is not asked."""
+class LoadQuery(LoadFilter):
+    """Which loads are asked for, at most how many, and those of which upload."""
 
-    customer: str | None = None
     upload_id: str | None = None
-    key: str | None = None
-    status: LoadStatus | None = None
-    since: datetime | None = None
     limit: int = 100
-
-    def matches(self, load: Load) -> bool:
-        """Tell whether a load is one of those asked for."""
-        is_recent = self.since is None or load.event_at is None or load.event_at >= self.since
-        has_key = self.key is None or load.key == self.key
-        return is_recent and has_key and (self.status is None or load.status is self.status)
 
 
 class LoadView(BaseModel):
@@ -66,25 +61,37 @@ class LoadView(BaseModel):
         return cls(**(values | {"load_id": str(load.load_id)}))
 
 
-def find_loads(ledger: Ledger, query: LoadQuery) -> list[Load]:
+def find_loads(ledger: Ledger, query: LoadQuery, now: datetime | None = None) -> list[Load]:
     """Return the newest loads that match."""
     if query.upload_id is not None and query.customer is not None:
         found = ledger.find_all(ledger.ids_of_upload(query.customer, query.upload_id))
-        matching = sorted(filter(query.matches, found), key=_newest_first)
-        return matching[: query.limit]
-    return list(islice(loads_by_day(ledger, query), query.limit))
+        return sorted(filter(query.matches, found), key=_newest_first)[: query.limit]
+    return list(islice(newest_first(ledger, query, now or datetime.now(UTC)), query.limit))
 
 
-def loads_by_day(ledger: Ledger, query: LoadQuery) -> Iterator[Load]:
-    """Yield the loads that match, newest object first, without a limit."""
-    customers_of: dict[date, list[str]] = {}
-    for customer, day in ledger.days():
-        is_wanted = query.customer in (None, customer) and (query.since is None or day >= query.since.date())
-        if is_wanted:
-            customers_of.setdefault(day, []).append(customer)
-    for day in sorted(customers_of, reverse=True):
-        of_customers = (ledger.find_all(ledger.ids_of_day(customer, day)) for customer in customers_of[day])
-        yield from filter(query.matches, merge(*of_customers, key=_newest_first))
+def newest_first(ledger: Ledger, wanted: LoadFilter, now: datetime) -> Iterator[Load]:
+    """Yield the loads that match, newest object first, and read little more than is used.
+
+    An index gives no order, so it is asked for one span of time after the other. Spans become longer where
+    little is found, and shorter where one holds more than is read at once.
+    """
+    if wanted.status is LoadStatus.LOADING:  # few at any time
+        yield from sorted(ledger.search(wanted), key=_newest_first)
+        return
+    oldest = wanted.since or _BEFORE_ALL_OBJECTS
+    until, length = wanted.until, _FIRST_SPAN
+    newest = min(until or now, now)  # what is newer still, by another clock, is in the first span
+    while newest > oldest:
+        since = newest - min(length, newest - oldest)
+        is_shortest = length <= _SHORTEST_SPAN
+        of_span = replace(wanted, since=since, until=until)
+        found = list(ledger.search(of_span, at_most=None if is_shortest else _AT_ONCE))
+        if len(found) == _AT_ONCE and not is_shortest:
+            length /= 8
+            continue
+        yield from sorted(found, key=_newest_first)
+        until = newest = since
+        length = 2 * length if len(found) < _AT_ONCE // 4 else length
 
 
 def _newest_first(load: Load) -> tuple[float, str]:

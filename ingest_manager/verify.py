@@ -15,6 +15,7 @@ from bucket_policies.customers import ARCHIVE_PREFIX, STAGING_PREFIX, Customer, 
 from ingest_manager.archive import OBJECTS, REJECTS, destination_of, object_key, rejects_key
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load, LoadStatus, Place
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.reconcile import event_of_version
@@ -121,10 +122,9 @@ class Verification:
 
     def _loads(self, customer_id: str, staged: Iterable[UUID]) -> dict[UUID, Load]:
         """Return the customer's loads: those of the history, and those of objects in staging."""
-        days = [day for name, day in self._ledger.days() if name == customer_id]
-        ids = {load_id for day in days for load_id in self._ledger.ids_of_day(customer_id, day)}
-        loads = {load.load_id: load for load in self._ledger.find_all(ids)}
-        for load in self._ledger.find_all(set(staged) - ids):
+        found = self._ledger.search(LoadFilter(customer=customer_id))
+        loads = {load.load_id: load for load in found}
+        for load in self._ledger.find_all(set(staged) - loads.keys()):
             loads[load.load_id] = load
             if load.status.is_outcome:
                 self.report.differ(load, "is missing in the history")

@@ -1,14 +1,15 @@
 """Which loads a question finds, in which order, and how much is read for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
+import pytest
 from support import fakes
 from support.fakes import FakeLedger
 
 from ingest_manager.history import LoadQuery, find_loads
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load, LoadStatus
 
 
@@ -17,8 +18,8 @@ class CountingLedger(FakeLedger):
 
     reads = 0
 
-    def find_all(self, load_ids: Iterable[UUID]) -> Iterator[Load]:
-        for load in super().find_all(load_ids):
+    def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
+        for load in super().search(wanted, at_most):
             self.reads += 1
             yield load
 
@@ -47,21 +48,46 @@ def test_loads_of_all_customers_come_newest_first() -> None:
     assert keys(known, customer="zenith") == ["0.csv", "2.csv", "1500.csv"]
 
 
-def test_no_more_is_read_than_is_asked_for() -> None:
-    known = ledger(*(minutes_ago(number) for number in range(100)))
-    assert keys(known, customer="acme", limit=2) == ["0.csv", "1.csv"]
-    assert known.reads <= 3
+@pytest.mark.parametrize(("age", "most"), [(timedelta(), 4), (timedelta(days=300), 4_000)])
+def test_little_more_is_read_than_is_asked_for_however_old_it_is(age: timedelta, most: int) -> None:
+    known = ledger(*(minutes_ago(number) for number in range(5_000)))
+    found = find_loads(known, LoadQuery(customer="acme", limit=2), fakes.WRITTEN_AT + age)  # type: ignore[arg-type]  # a fake
+    assert [load.key for load in found] == ["0.csv", "1.csv"]
+    assert known.reads <= most
 
 
-def test_days_before_the_time_asked_for_are_not_read() -> None:
-    known = ledger(minutes_ago(0), minutes_ago(24 * 60))
-    assert keys(known, since=fakes.WRITTEN_AT - timedelta(hours=1)) == ["0.csv"]
-    assert known.reads == 1
+def test_all_loads_come_once_and_in_order_through_bursts_and_gaps() -> None:
+    burst = [fakes.load(key=f"burst-{number}.csv", event_at=fakes.WRITTEN_AT) for number in range(1_500)]
+    before = [minutes_ago(number) for number in (*range(1, 1_500), 1_000_000)]
+    after = [minutes_ago(-60)]
+    found = find_loads(ledger(*before, *after, *burst), LoadQuery(limit=10_000), fakes.WRITTEN_AT)  # type: ignore[arg-type]  # a fake
+    newest_first = [load.key for load in found]
+    assert newest_first[0] == "-60.csv"
+    assert set(newest_first[1:1_501]) == {load.key for load in burst}
+    assert newest_first[1_501:] == [load.key for load in before]
 
 
-def test_status_is_asked_of_each_load() -> None:
-    known = ledger(minutes_ago(0), fakes.load(LoadStatus.FAILED, "failed.csv"))
+def test_objects_before_and_after_the_times_asked_for_are_not_read() -> None:
+    known = ledger(*(minutes_ago(number) for number in range(10)))
+    asked = {
+        "since": fakes.WRITTEN_AT - timedelta(minutes=7),
+        "until": fakes.WRITTEN_AT - timedelta(minutes=5),
+    }
+    assert keys(known, **asked) == ["6.csv", "7.csv"]
+    assert known.reads == 2
+    assert keys(known, since=fakes.WRITTEN_AT + timedelta(days=1)) == []
+
+
+def test_status_and_key_are_asked_of_each_load() -> None:
+    known = ledger(minutes_ago(0), fakes.load(LoadStatus.FAILED, "failed.csv"), minutes_ago(1))
     assert keys(known, status=LoadStatus.FAILED) == ["failed.csv"]
+    assert keys(known, key="1.csv") == ["1.csv"]
+    assert known.reads == 2
+
+
+def test_loads_in_work_come_newest_first_too() -> None:
+    known = ledger(*(minutes_ago(number, status=LoadStatus.LOADING) for number in (2, 1, 3)))
+    assert keys(known, status=LoadStatus.LOADING, limit=2) == ["1.csv", "2.csv"]
 
 
 def test_loads_of_an_upload_are_newest_first_and_its_customers_only() -> None:
