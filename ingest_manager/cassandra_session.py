@@ -234,11 +234,11 @@ def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timesta
     return batch
 
 
-def bound(prepared: Prepared, cells: Sequence[object]) -> Prepared:
-    """Bind cells that are encoded already, for a statement that goes to the replicas of its key."""
-    statement = BoundStatement(prepared)
-    statement.values = list(cells)
-    return statement
+def with_cells(prepared: Prepared, cells: Sequence[object]) -> Prepared:
+    """Give a prepared statement its parameters as encoded cells."""
+    bound = BoundStatement(prepared)
+    bound.values = list(cells)
+    return bound
 
 
 def _stamp(future: Any) -> None:

@@ -66,15 +66,16 @@ class Housekeeping(threading.Thread):
     def take_up_customers(self) -> None:
         """Make what new customers and changed apps need, and consume the queues of all that have it."""
         found = self._customers.current().values()
-        problems: dict[str, str] = {**self._customers.problems}
+        problems: dict[str, str] = {}
         ready = {}
         for customer in found:
             try:
                 ready[customer] = self._taken_up(customer)
             except (TransientError, PermanentError, ContractError) as error:
                 problems[customer.id] = str(error)  # its objects wait; the others do not
-        self._tell({**self._registry.problems, **problems})
-        self._held = _not_taken_up(problems, {customer.id for customer in ready})
+        refused = self._customers.problems
+        self._tell({**self._registry.problems, **refused, **problems})
+        self._held = _not_taken_up(refused, problems, {customer.id for customer in ready})
         if ready != self._ready:
             self._consume([customer.queue for customer in ready])
             self._fetch_unrouted({customer.staging_bucket for customer in ready})
@@ -121,10 +122,13 @@ class Housekeeping(threading.Thread):
         self._problems = problems
 
 
-def _not_taken_up(problems: Mapping[str, str], ready: Collection[str]) -> dict[str, str]:
+def _not_taken_up(
+    documents: Mapping[str, str], customers: dict[str, str], ready: Collection[str]
+) -> dict[str, str]:
     """Return the customers that a problem, of their document or of themselves, keeps waiting."""
-    found = {source.removesuffix(".json"): problem for source, problem in problems.items()}
-    return {name: why for name, why in found.items() if is_customer_id(name) and name not in ready}
+    named = {name.removesuffix(".json"): why for name, why in documents.items() if name.endswith(".json")}
+    found = {name: why for name, why in named.items() if is_customer_id(name)} | customers
+    return {name: why for name, why in found.items() if name not in ready}
 
 
 @contextmanager

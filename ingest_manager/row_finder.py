@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from customer_ingestapps.contract import AppContract
 from ingest_manager.batches import Rows
-from ingest_manager.cassandra_session import CassandraSession, Pending, Prepared, Row, bound
+from ingest_manager.cassandra_session import CassandraSession, Pending, Prepared, Row, with_cells
 from ingest_manager.errors import TransientError
 from ingest_manager.placement import Cell
 from ingest_manager.stored_values import reader_of
@@ -78,7 +78,7 @@ class RowFinder:
     def write(self, rows: Rows, written_us: int) -> None:
         """Look for rows that were written with one write time; waits while many are under way."""
         for row in rows:
-            statement = bound(self._prepared, [row[position] for _, position, _ in self._key])
+            statement = with_cells(self._prepared, [row[position] for _, position, _ in self._key])
             self._asked.append(_Asked(row, written_us, statement, self._session.execute_async(statement)))
             if len(self._asked) == _UNDER_WAY:
                 self._judge(self._asked.popleft())
