@@ -23,7 +23,7 @@ from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load, LoadOutline, LoadStatus
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.pauses import Pause, PauseStore
-from ingest_manager.reconcile import event_of_version
+from ingest_manager.reconcile import NOT_TAKEN_UP, event_of_version
 
 T = TypeVar("T")
 Figures = dict[str, Any]
@@ -67,7 +67,7 @@ class CustomerState(BaseModel):
     dead_letters: int | None = None
     """Loads that failed, and were neither replayed since nor discarded."""
     refused_by_app: int | None = None
-    """Those of the dead letters that failed because their app or its table is not in order."""
+    """Of the dead letters and of what waits, those whose app or its table is not in order."""
     quota_declared_bytes: int | None = None
     quota_set_bytes: int | None = None
     """What MinIO enforces; None also where the manager may not ask."""
@@ -213,7 +213,8 @@ def _figures_of(loads: _Loads, now: datetime) -> Figures:
         "in_flight": sum(load.lease_until is not None and load.lease_until > now for load in undecided),
         "waiting_for_retry": sum(load.status is LoadStatus.WAITING for load in undecided),
         "dead_letters": len(loads.dead),
-        "refused_by_app": sum(load.reason in REFUSED_BY_APP for load in loads.dead),
+        "refused_by_app": sum(load.reason in REFUSED_BY_APP for load in loads.dead)
+        + sum((load.message or "").startswith(NOT_TAKEN_UP) for load in undecided),
         "loads_last_hour": len(loads.ended),
         "rejects_last_hour": sum(load.rows_rejected for load in loads.ended),
     }

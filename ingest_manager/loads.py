@@ -6,6 +6,7 @@ Pure: the record that the ledger keeps, and what a claim may do with the record 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
+from typing import Literal
 from uuid import UUID
 
 
@@ -34,10 +35,12 @@ class LoadStatus(StrEnum):
     @property
     def is_outcome(self) -> bool:
         """Tell whether a load in this status is over."""
-        return self not in _UNDECIDED
+        return self not in UNDECIDED
 
 
-_UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+Place = Literal["staging", "archive", "deleted"]
+"""Where an object is once its load has an outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Load:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     placed_at: datetime | None = None
+    placed_in: Place | None = None  # None beside a `placed_at`: by a manager that did not keep it
     claim: UUID | None = None
     worker: str | None = None
     lease_until: datetime | None = None

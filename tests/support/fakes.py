@@ -29,7 +29,7 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadOutline, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadOutline, LoadStatus, Outcome, Place
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.pauses import Pause
 from ingest_manager.replay_order import Replay
@@ -127,14 +127,18 @@ class FakeLedger:
         claimed = replace(existing, status=LoadStatus.LOADING, **values)
         return Claimed(finding, self._store("claim", claimed))
 
-    def register(self, event: ObjectEvent, customer: str) -> bool:
+    def register(self, event: ObjectEvent, customer: str, why: str | None = None) -> bool:
         self._fail("register")
         if event.load_id in self.loads:
             return False
-        queued = new_load(event, customer)
+        queued = replace(new_load(event, customer), message=why)
         self._store("register", queued)
         self._index(queued)
         return True
+
+    def explain(self, load: Load, why: str) -> None:
+        self._fail("explain")
+        self._store("explain", replace(self.loads[load.load_id], message=why))
 
     def index(self, load: Load) -> None:
         self._fail("index")
@@ -156,8 +160,8 @@ class FakeLedger:
     def restore(self, load: Load) -> Load:
         return self._change("restore", load, **restored_values(load))
 
-    def mark_placed(self, load: Load) -> Load:
-        return self._change("mark_placed", load, placed_at=self.clock())
+    def mark_placed(self, load: Load, place: Place) -> Load:
+        return self._change("mark_placed", load, placed_at=self.clock(), placed_in=place)
 
     def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
         return self._change(
@@ -284,6 +288,14 @@ class FakeStore:
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         self._fail("keys")
         return (key for of, key, _ in self.objects if of == bucket and key.startswith(prefix))
+
+    def buckets(self) -> Iterator[str]:
+        self._fail("buckets")
+        return iter(dict.fromkeys(bucket for bucket, _, _ in self.objects))
+
+    def metadata_of(self, version: ObjectVersion) -> Mapping[str, str]:
+        self._body(version)
+        return self.metadata.get(version.key, {})
 
     def ping(self) -> None:
         self._fail("ping")

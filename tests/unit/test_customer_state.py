@@ -85,7 +85,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
     scene.queues = {"ingest.acme": QueueState(7, 2), "ingest.zenith": QueueState(9, 9)}
     scene.pauses.pauses["acme"] = Pause("acme", fakes.NOW, "root@here")
     scene.stage("unknown", body=b"12345")
-    scene.stage("queued", LoadStatus.QUEUED)
+    scene.stage("queued", LoadStatus.QUEUED, message="waits until its customer is taken up: no such type")
     scene.stage("held", LoadStatus.LOADING, lease_until=fakes.NOW + MINUTE)
     scene.stage("let go", LoadStatus.LOADING, lease_until=fakes.NOW - MINUTE)
     scene.stage("again", LoadStatus.WAITING, lease_until=fakes.NOW - MINUTE)
@@ -116,7 +116,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
         loads_last_hour=2,
         rejects_last_hour=7,
         dead_letters=2,
-        refused_by_app=1,
+        refused_by_app=2,
         quota_declared_bytes=102_400,
         quota_set_bytes=102_400,
         used_bytes=1_000 + 5 + 6 * 3,
