@@ -103,6 +103,8 @@ def manager_policy() -> Document:
             ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
             [_objects(ARCHIVE_PREFIX)],
         ),
+        # To show what is enforced; `mirror` alone sets it. An admin action has no resource.
+        {"Effect": "Allow", "Action": ["admin:GetBucketQuota"]},
     )
 
 

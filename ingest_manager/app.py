@@ -53,6 +53,7 @@ class Manager:
             partial(count_waiting, amqp_url),
             timedelta(seconds=settings.reconcile_min_age_seconds),
             settings.retry_pauses_seconds,
+            settings.token_key.get_secret_value().encode(),
         )
         self._housekeeping = Housekeeping(settings, session, reconciler, self._consumer.consume)
 

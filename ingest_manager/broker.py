@@ -72,6 +72,14 @@ class Delivery:
             log.info("a delivery's connection is gone, it will come again", action="settle", queue=self.queue)
 
 
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What waits in a queue for delivery, and how many consume it."""
+
+    messages: int
+    consumers: int
+
+
 @contextmanager
 def open_channel(url: str) -> Iterator[BlockingChannel]:
     """Open a connection and channel for a few calls.
@@ -113,13 +121,28 @@ def count_waiting(url: str, queue: str) -> int:
     Raises:
         ServerDown: the broker cannot be reached.
     """
-    with open_channel(url) as channel:
-        try:
-            return _messages_in(channel, queue)
-        except ChannelClosedByBroker as error:
-            if error.reply_code != _NOT_FOUND:
-                raise
-            return 0
+    return queue_states(url, [queue]).get(queue, QueueState(0, 0)).messages
+
+
+def queue_states(url: str, queues: Iterable[str]) -> dict[str, QueueState]:
+    """Look at some queues; those that are not there are left out.
+
+    Raises:
+        ServerDown: the broker cannot be reached.
+    """
+    states = {}
+    with open_channel(url) as opened:
+        channel = opened
+        for queue in queues:
+            try:
+                answer = channel.queue_declare(queue, passive=True).method
+            except ChannelClosedByBroker as error:
+                if error.reply_code != _NOT_FOUND:
+                    raise
+                channel = channel.connection.channel()
+            else:
+                states[queue] = QueueState(int(answer.message_count), int(answer.consumer_count))
+    return states
 
 
 def move_messages(

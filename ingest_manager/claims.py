@@ -20,7 +20,7 @@ WRITE_AHEAD = 64
 _LOADS = TypeAdapter(Load)
 _OF_RUN = frozenset(
     {
-        "ended_at", "placed_at", "retry_at", "reason", "message", "first_error",
+        "ended_at", "placed_at", "placed_in", "retry_at", "reason", "message", "first_error",
         "rows_read", "rows_written", "rows_rejected", "rows_dropped", "table_rows",
         "discarded_at", "discarded_by", "discard_note",
     }
@@ -103,7 +103,8 @@ def claim_values(
         times = _write_times(existing, event, app, is_forced=replay.is_forced)
         return _NOTHING | kept | _marks(replay, now) | times | {"attempts": 1}
     is_held = existing.status is LoadStatus.LOADING and existing.claim == assignment.claim
-    return {"attempts": existing.attempts + (not is_held)} | _write_times(existing, event, app)
+    told = {"message": None} if existing.status is LoadStatus.QUEUED else {}  # why it waited is over
+    return {"attempts": existing.attempts + (not is_held)} | told | _write_times(existing, event, app)
 
 
 def earlier_of(load: Load) -> Load | None:

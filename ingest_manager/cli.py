@@ -9,6 +9,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
+from bucket_policies import usage
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.errors import SettingsError
 from customer_ingestapps.errors import IngestAppError
@@ -17,11 +18,15 @@ from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, logs, setup, status_service
 from ingest_manager.commands import dead_letters
 from ingest_manager.commands.check import check
+from ingest_manager.commands.drain import drain
 from ingest_manager.commands.history import history
+from ingest_manager.commands.pause import pause
 from ingest_manager.commands.reconcile import reconcile
 from ingest_manager.commands.rejects import rejects
 from ingest_manager.commands.replay import replay
+from ingest_manager.commands.resume import resume
 from ingest_manager.commands.stats import stats
+from ingest_manager.commands.status import status
 from ingest_manager.commands.verify import verify
 from ingest_manager.errors import IngestError, ServerDown
 from ingest_manager.settings import Settings
@@ -34,7 +39,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, history, reconcile, rejects, replay, stats, verify):
+for command in (check, drain, history, pause, reconcile, rejects, replay, resume, stats, status, verify):
     cli.command()(command)
 cli.add_typer(dead_letters.commands, name="dead-letters")
 
@@ -102,7 +107,7 @@ def main() -> None:
     """Run the command; every fault is one line and an exit code."""
     logs.configure()
     try:
-        cli()
+        sys.exit(usage.run(cli, "ingest-manager"))
     except ValidationError as error:
         first = error.errors()[0]
         name = "INGEST_MANAGER_" + str(first["loc"][0]).upper() if first["loc"] else "settings"

@@ -28,7 +28,7 @@ from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.kept_messages import BODY_LIMIT, message_id_of
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
 from ingest_manager.open_claims import OpenClaims
 from ingest_manager.settlements import Assignment
 
@@ -97,12 +97,17 @@ class Ledger:
             return Claimed(finding, existing)
         return self._take_over(existing, lease | claim_values(existing, assignment, app, self._clock()))
 
-    def register(self, event: ObjectEvent, customer: str) -> bool:
-        """Enter an object without a load as `queued`; tell whether it was new."""
-        load = new_load(event, customer)
+    def register(self, event: ObjectEvent, customer: str, why: str | None = None) -> bool:
+        """Enter an object without a load as `queued`, perhaps with why it waits; tell whether it was new."""
+        load = replace(new_load(event, customer), message=_cut(why))
         self.index(load)
         self._enter_customer(customer)
         return self._insert(load) is None
+
+    def explain(self, load: Load, why: str) -> None:
+        """Store why a queued load waits, unless somebody has begun it."""
+        expected = {"status": LoadStatus.QUEUED, "claim": load.claim}
+        self._update(load.load_id, {"message": _cut(why)}, expected)
 
     def index(self, load: Load) -> None:
         """Make a load findable by its upload, where it belongs to one; harmless to repeat."""
@@ -147,9 +152,9 @@ class Ledger:
         """
         return self._end(load, **restored_values(load))
 
-    def mark_placed(self, load: Load) -> Load:
-        """Store that the object is where its outcome wants it."""
-        return self._change(load, placed_at=self._clock())
+    def mark_placed(self, load: Load, place: Place) -> Load:
+        """Store that the object is where its outcome wants it, and where that is."""
+        return self._change(load, placed_at=self._clock(), placed_in=place)
 
     def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
         """Store that the load's retry is on its way; the retry's copy must be confirmed before."""

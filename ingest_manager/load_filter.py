@@ -9,7 +9,7 @@ from ingest_manager.loads import Load, LoadStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadFilter:
-    """The questions to a load; what is None is not asked. Times are those of the objects.
+    """The questions to a load; what is None is not asked. Times are those of the objects, but one.
 
     >>> LoadFilter(customer="acme", status=LoadStatus.FAILED).conditions()
     {'customer = ?': 'acme', 'status = ?': <LoadStatus.FAILED: 'failed'>}
@@ -21,6 +21,7 @@ class LoadFilter:
     key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ended_since: datetime | None = None
 
     def conditions(self) -> Mapping[str, object]:
         """Return what a CQL statement asks, each condition with its value."""
@@ -31,6 +32,7 @@ class LoadFilter:
             "key = ?": self.key,
             "event_at >= ?": self.since,
             "event_at < ?": self.until,
+            "ended_at >= ?": self.ended_since,
         }
         return {condition: value for condition, value in asked.items() if value is not None}
 
@@ -43,4 +45,7 @@ class LoadFilter:
             and self.key in (None, load.key)
             and (self.since is None or load.event_at is None or load.event_at >= self.since)
             and (self.until is None or load.event_at is None or load.event_at < self.until)
+            and (
+                self.ended_since is None or (load.ended_at is not None and load.ended_at >= self.ended_since)
+            )
         )

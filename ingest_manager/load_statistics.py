@@ -17,9 +17,11 @@ from ingest_manager.loads import LoadFigures, LoadStatus
 _SCHEMA: Any = {
     "customer": pl.String,
     "status": pl.String,
+    "reason": pl.String,
     "event_at": pl.Datetime("ms"),
     "started_at": pl.Datetime("ms"),
     "ended_at": pl.Datetime("ms"),
+    "discarded_at": pl.Datetime("ms"),
     "replays": pl.Int64,
     "size": pl.Int64,
     "rows_read": pl.Int64,

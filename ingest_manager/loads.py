@@ -6,7 +6,7 @@ Pure: the record that the ledger keeps, and what a claim may do with the record 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 
@@ -40,6 +40,8 @@ class LoadStatus(StrEnum):
 
 UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
 """Where a load stands that is not over."""
+Place = Literal["staging", "archive", "deleted"]
+"""Where an object is once its load has an outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Load:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     placed_at: datetime | None = None
+    placed_in: Place | None = None  # None beside a `placed_at`: by a manager that did not keep it
     claim: UUID | None = None
     worker: str | None = None
     lease_until: datetime | None = None
@@ -97,9 +100,11 @@ class LoadFigures(NamedTuple):
 
     customer: str
     status: str
+    reason: str | None
     event_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    discarded_at: datetime | None
     replays: int | None
     size: int | None
     rows_read: int | None

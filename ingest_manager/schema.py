@@ -68,7 +68,9 @@ ALTER TABLE ingest.unusable_messages ADD IF NOT EXISTS (
 )
 """
 
-_INDEXED = ("customer", "status", "reason", "key", "event_at")
+_PLACES = "ALTER TABLE ingest.loads ADD IF NOT EXISTS placed_in text"
+
+_INDEXED = ("customer", "status", "reason", "key", "event_at", "ended_at")
 _INDEXES = tuple(
     f"CREATE INDEX IF NOT EXISTS loads_{column} ON ingest.loads ({column}) USING 'sai'" for column in _INDEXED
 )
@@ -78,6 +80,7 @@ TABLES = (
     _REPLAYS,
     _CLEARING,
     _DISCARDS,
+    _PLACES,
     *_INDEXES,
     _CUSTOMERS,
     _OPEN_CLAIMS,

@@ -5,7 +5,7 @@ import structlog
 from bucket_policies import allowances, grant_store
 from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
-from ingest_manager import broker, schema, tables
+from ingest_manager import broker, pauses, schema, tables
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.settings import Settings
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 def ensure_ledger(session: CassandraSession, settings: Settings) -> None:
     """Create the ledger's keyspace and tables, and the tables shared with the auth service."""
     tables.declare_keyspace(session, schema.KEYSPACE, settings.replication)
-    for statement in (*schema.TABLES, *grant_store.SCHEMA, *allowances.SCHEMA):
+    for statement in (*schema.TABLES, *pauses.SCHEMA, *grant_store.SCHEMA, *allowances.SCHEMA):
         session.execute(statement)
     for table in (*grant_store.TABLES, *allowances.TABLES):
         session.execute(f'GRANT SELECT ON {table} TO "{settings.granter_role}"')

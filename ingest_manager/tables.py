@@ -5,8 +5,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.cql_types import NAMES, parse_type
@@ -21,6 +22,10 @@ SELECT column_name, type, kind, position FROM system_schema.columns WHERE keyspa
 
 _TYPES = """
 SELECT field_names, field_types FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?
+"""
+
+_TIME_TO_LIVE = """
+SELECT default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?
 """
 
 
@@ -98,6 +103,13 @@ def check_table(session: CassandraSession, keyspace: str, declared: Table) -> No
     _check_types(session, keyspace, declared)
 
 
+def time_to_live(session: CassandraSession, keyspace: str, name: str) -> timedelta | None:
+    """Return how long a table keeps a row after it was written, None for ever."""
+    rows = session.execute(_TIME_TO_LIVE, (keyspace, name))
+    seconds = rows[0]["default_time_to_live"] if rows else 0
+    return timedelta(seconds=seconds) if seconds else None
+
+
 def declare_keyspace(session: CassandraSession, keyspace: str, replication: Mapping[str, str]) -> None:
     """Make a customer's keyspace; can be repeated, and leaves the replication of an existing one alone."""
     options = json.dumps(dict(replication)).replace('"', "'")  # CQL's map of texts but for its quotes
@@ -163,6 +175,20 @@ def insert_statement(keyspace: str, table: Table) -> str:
     """Return the INSERT of all columns, in the order of the app's declaration."""
     marks = ", ".join("?" * len(table.columns))
     return f"INSERT INTO {_full_name(keyspace, table)} ({_names(table.columns)}) VALUES ({marks})"  # noqa: S608 - quoted
+
+
+def write_times_statement(
+    keyspace: str, table: Table, columns: Sequence[str], of_several_cells: Collection[str]
+) -> str:
+    """Return the SELECT of one row's write times by its whole key, named `w` and a number from 0.
+
+    Of a table that is all key it gives how many rows are `found`.
+    """
+    functions = ("maxwritetime" if name in of_several_cells else "writetime" for name in columns)
+    times = [f"{function}({quoted(name)})" for function, name in zip(functions, columns, strict=True)]
+    wanted = ", ".join(f"{time} AS w{number}" for number, time in enumerate(times)) or "count(*) AS found"
+    key = " AND ".join(f"{quoted(name)} = ?" for name in (*table.partition_key, *table.clustering_key))
+    return f"SELECT {wanted} FROM {_full_name(keyspace, table)} WHERE {key}"  # noqa: S608 - quoted
 
 
 def quoted(name: str) -> str:

@@ -92,6 +92,11 @@ def bindings() -> tuple[Binding, ...]:
     )
 
 
+def queue_of(customer: str) -> str:
+    """Return the name of a customer's queue, whether it has a document or not."""
+    return f"ingest.{customer}"
+
+
 def customer_queue(name: str) -> Queue:
     """Return the queue `ingest.<customer>`."""
     arguments = {

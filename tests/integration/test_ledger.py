@@ -173,7 +173,7 @@ def test_worker_whose_lease_was_taken_over_can_change_nothing(scene: Scene) -> N
     changes: list[Callable[[], object]] = [
         lambda: scene.ledger.renew(load, 0),
         lambda: scene.ledger.finish(load, LOADED),
-        lambda: scene.ledger.mark_placed(load),
+        lambda: scene.ledger.mark_placed(load, "archive"),
         lambda: scene.ledger.wait(load, pause=LEASE, error="timed out"),
         lambda: scene.ledger.give_back(load),
     ]
@@ -265,7 +265,7 @@ def test_load_given_back_counts_no_attempt(scene: Scene) -> None:
 def test_outcome_is_followed_by_the_move_and_then_nothing(scene: Scene) -> None:
     load = scene.ledger.finish(scene.claim(), LOADED)
     assert scene.finding() is Finding.UNPLACED
-    scene.ledger.mark_placed(load)
+    scene.ledger.mark_placed(load, "archive")
     assert scene.finding() is Finding.DONE
     stored = scene.stored()
     assert (stored.status, stored.rows_read, stored.rows_written, stored.table_rows) == ("loaded", 2, 2, 2)
@@ -411,7 +411,7 @@ def test_replay_claims_an_outcome_and_keeps_it_aside(scene: Scene) -> None:
     failed = Outcome(
         status=LoadStatus.FAILED, reason="app_refused", message="no", rows_read=3, rows_written=3
     )
-    before = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), failed))
+    before = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), failed), "archive")
     order = replay(scene)
     scene.now += LEASE
     claimed = scene.other.claim(order, APP)
@@ -446,19 +446,19 @@ def test_replay_claims_an_outcome_and_keeps_it_aside(scene: Scene) -> None:
 
 
 def test_only_one_of_many_orders_at_once_gets_the_load_and_none_afterwards(scene: Scene) -> None:
-    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED), "archive")
     orders = [replay(scene) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda one: scene.other.claim(one, APP), orders))
     [winner] = [claimed.load for claimed in claims if claimed.finding is Finding.CLAIMABLE]
-    scene.other.mark_placed(scene.other.finish(winner, LOADED))
+    scene.other.mark_placed(scene.other.finish(winner, LOADED), "archive")
     assert {scene.ledger.claim(order, APP).finding for order in orders} == {Finding.DONE}
     assert scene.ledger.claim(replay(scene, after=1), APP).finding is Finding.CLAIMABLE
 
 
 @pytest.mark.parametrize("was_applied", [True, False])
 def test_replays_claim_whose_answer_was_lost_is_counted_once(scene: Scene, was_applied: bool) -> None:
-    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED), "archive")
     ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [was_applied]))
     assert ledger.claim(replay(scene), APP).finding is Finding.CLAIMABLE
     assert (scene.stored().replays, scene.stored().attempts) == (1, 1)

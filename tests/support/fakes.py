@@ -29,8 +29,9 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
+from ingest_manager.pauses import Pause
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import Assignment, Settlement
 
@@ -126,14 +127,18 @@ class FakeLedger:
         claimed = replace(existing, status=LoadStatus.LOADING, **values)
         return Claimed(finding, self._store("claim", claimed))
 
-    def register(self, event: ObjectEvent, customer: str) -> bool:
+    def register(self, event: ObjectEvent, customer: str, why: str | None = None) -> bool:
         self._fail("register")
         if event.load_id in self.loads:
             return False
-        queued = new_load(event, customer)
+        queued = replace(new_load(event, customer), message=why)
         self._store("register", queued)
         self._index(queued)
         return True
+
+    def explain(self, load: Load, why: str) -> None:
+        self._fail("explain")
+        self._store("explain", replace(self.loads[load.load_id], message=why))
 
     def index(self, load: Load) -> None:
         self._fail("index")
@@ -155,8 +160,8 @@ class FakeLedger:
     def restore(self, load: Load) -> Load:
         return self._change("restore", load, **restored_values(load))
 
-    def mark_placed(self, load: Load) -> Load:
-        return self._change("mark_placed", load, placed_at=self.clock())
+    def mark_placed(self, load: Load, place: Place) -> Load:
+        return self._change("mark_placed", load, placed_at=self.clock(), placed_in=place)
 
     def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
         return self._change(
@@ -283,6 +288,14 @@ class FakeStore:
         self._fail("keys")
         return (key for of, key, _ in self.objects if of == bucket and key.startswith(prefix))
 
+    def buckets(self) -> Iterator[str]:
+        self._fail("buckets")
+        return iter(dict.fromkeys(bucket for bucket, _, _ in self.objects))
+
+    def metadata_of(self, version: ObjectVersion) -> Mapping[str, str]:
+        self._body(version)
+        return self.metadata.get(version.key, {})
+
     def ping(self) -> None:
         self._fail("ping")
 
@@ -329,12 +342,37 @@ class FakeWriter:
 
 @dataclass
 class FakeGrants:
-    """Notes the grants that were released."""
+    """Notes the grants that were released; `granted` bytes are promised to everybody."""
 
     released: list[tuple[str, str, str]] = field(default_factory=list)
+    granted: int = 0
+
+    def used(self, customer: str) -> int:
+        return self.granted
 
     def release(self, customer: str, upload_id: str, key: str) -> None:
         self.released.append((customer, upload_id, key))
+
+
+@dataclass
+class FakePauses:
+    """Pauses in a dictionary; `faults` are raised by the reads, once each."""
+
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    faults: list[Exception] = field(default_factory=list)
+
+    def current(self) -> dict[str, Pause]:
+        if self.faults:
+            raise self.faults.pop(0)
+        return dict(self.pauses)
+
+    def pause(self, wanted: Pause) -> Pause | None:
+        earlier = self.pauses.get(wanted.customer)
+        self.pauses.setdefault(wanted.customer, wanted)
+        return earlier
+
+    def resume(self, customer: str) -> bool:
+        return self.pauses.pop(customer, None) is not None
 
 
 @dataclass

@@ -20,7 +20,7 @@ def actions_on(policy, resource):
     return {
         action
         for statement in policy["Statement"]
-        if resource in statement["Resource"]
+        if resource in statement.get("Resource", ())
         for action in statement["Action"]
     }
 
@@ -46,6 +46,11 @@ def test_archived_objects_and_rejects_expire_after_the_replay_days():
         {"ID": "objects", "Status": "Enabled", "Filter": {"Prefix": "objects/"}, "Expiration": {"Days": 30}},
         {"ID": "rejects", "Status": "Enabled", "Filter": {"Prefix": "rejects/"}, "Expiration": {"Days": 30}},
     ]
+
+
+def test_manager_may_read_quotas_and_administrate_nothing_else():
+    admin = [statement for statement in manager_policy()["Statement"] if "Resource" not in statement]
+    assert admin == [{"Effect": "Allow", "Action": ["admin:GetBucketQuota"]}]
 
 
 def test_granter_may_measure_staging_and_do_there_what_an_s3_tool_does_to_put():
@@ -122,5 +127,5 @@ def test_manager_may_delete_in_staging_by_version_only():
 def test_policies_name_no_bucket_but_staging_and_archive():
     for policy in (granter_policy(), manager_policy()):
         for statement in policy["Statement"]:
-            for resource in statement["Resource"]:
+            for resource in statement.get("Resource", ()):
                 assert resource.startswith(("arn:aws:s3:::staging-*", "arn:aws:s3:::archive-*"))

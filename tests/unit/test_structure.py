@@ -24,7 +24,8 @@ ALLOWED = {
     "ingest_manager": {
         "bucket_policies.allowances", "bucket_policies.certificates", "bucket_policies.constraints",
         "bucket_policies.customers", "bucket_policies.errors", "bucket_policies.grant_store",
-        "bucket_policies.secret_files", "bucket_policies.tokens", "customer_ingestapps",
+        "bucket_policies.secret_files", "bucket_policies.tokens", "bucket_policies.usage",
+        "customer_ingestapps",
     },
 }  # fmt: skip
 ONE_IMPORTER = {
@@ -32,6 +33,7 @@ ONE_IMPORTER = {
     ("bucket_policies", "cassandra"): "grant_store",
     ("ingest_manager", "boto3"): "object_store", ("ingest_manager", "pika"): "broker",
     ("ingest_manager", "cassandra"): "cassandra_session",
+    ("ingest_manager", "minio"): "bucket_quotas",
 }  # fmt: skip
 CONNECTS_TO_NOTHING = {"stored_values"}  # reads cells with the driver's deserializers
 SERVER_ONLY = {
