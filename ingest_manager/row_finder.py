@@ -125,8 +125,16 @@ class RowFinder:
 
     def _name(self, row: tuple[Cell, ...]) -> str:
         cells = ((name, row[position], read) for name, position, read in self._key)
-        shown = ((name, read(cell)) for name, cell, read in cells if isinstance(cell, bytes))
-        return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown)
+        return ", ".join(
+            f"{name}={_shown(cell, read)}" for name, cell, read in cells if isinstance(cell, bytes)
+        )
+
+
+def _shown(cell: bytes, read: Callable[[bytes], object]) -> str:
+    try:
+        return json.dumps(read(cell), ensure_ascii=False)
+    except (OverflowError, ValueError):  # a time that Python's calendar does not have
+        return f"0x{cell.hex()}"
 
 
 def _moment(written_us: int) -> str:

@@ -149,7 +149,7 @@ class Verification:
             return
         if load.message and load.status is not LoadStatus.LOADING:
             self.report.waiting[load.customer, load.message] += 1
-        is_replay = load.earlier is not None and object_key(load) in places.archived
+        is_replay = load.replays > 0 and object_key(load) in places.archived
         if load.load_id not in places.staged and not is_replay:
             yield f"is {load.status.value}, but its object is not in staging"
 

@@ -12,6 +12,7 @@ from support.fakes import WRITTEN_US, FakeRegistry, FakeStore
 
 from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.contract import AppContract
+from customer_ingestapps.cql_types import CqlType
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from customer_ingestapps.registry import IngestApp
@@ -19,6 +20,8 @@ from ingest_manager.archive import Archive
 from ingest_manager.errors import IngestError, ServerDown, TransientError
 from ingest_manager.loads import Load
 from ingest_manager.readback import ReadBack
+from ingest_manager.row_finder import _shown
+from ingest_manager.stored_values import reader_of
 from ingest_manager.verify import Report
 
 CONTRACT = AppContract(
@@ -137,6 +140,11 @@ def test_cell_that_is_older_than_the_object_or_missing_is_named() -> None:
         f"row id=1: name was written 2026-01-31T11:59:59.999999Z, {of}; note was written {-(2**63)} µs, {of}",
         "row id=2: name is not there",
     ]
+
+
+def test_row_whose_key_no_calendar_has_is_named_by_its_bytes() -> None:
+    assert _shown((2**62).to_bytes(8, "big"), reader_of(CqlType("timestamp"))) == "0x4000000000000000"
+    assert _shown(b"\0\0\0\7", reader_of(CqlType("int"))) == "7"
 
 
 def test_cells_that_the_load_did_not_give_are_not_asked_for() -> None:
