@@ -7,7 +7,7 @@ connection's thread; other threads hand their acks over to it.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +34,7 @@ _PROBE = b"probe"  # not empty: an alarm lets a message without a body through
 _RECONNECT_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _NOT_FOUND = 404
+_TOGETHER = 100  # messages that are looked at in one go
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,7 @@ class Delivery:
     headers: Mapping[str, Any]
     channel: BlockingChannel
     tag: int
+    is_redelivered: bool = False  # somebody had it before, and perhaps died with it
 
     @property
     def is_stale(self) -> bool:
@@ -138,6 +140,22 @@ def move_messages(
             channel.basic_ack(method.delivery_tag)
             moved += 1
     return moved  # the unwanted ones return to their queue when the channel ends
+
+
+def take_messages(
+    channel: BlockingChannel, queue: str, choose: Callable[[Sequence[bytes]], Sequence[bool]]
+) -> int:
+    """Take the chosen messages out of a queue; return how many."""
+    taken, waiting = 0, _messages_in(channel, queue)
+    while waiting > 0:
+        got = [channel.basic_get(queue) for _ in range(min(waiting, _TOGETHER))]
+        there = [(method, body) for method, _, body in got if method is not None]
+        for (method, _), is_chosen in zip(there, choose([body for _, body in there]), strict=True):
+            if is_chosen:
+                channel.basic_ack(method.delivery_tag)
+                taken += 1
+        waiting -= len(got)
+    return taken  # the others return to their queue when the channel ends
 
 
 def _messages_in(channel: BlockingChannel, queue: str) -> int:
@@ -279,7 +297,8 @@ class Consumer(threading.Thread):
     def _deliver(  # noqa: PLR0917 - pika's own signature
         self, queue: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes
     ) -> None:
-        self._on_delivery(Delivery(queue, body, properties.headers or {}, channel, method.delivery_tag))
+        headers, tag = properties.headers or {}, method.delivery_tag
+        self._on_delivery(Delivery(queue, body, headers, channel, tag, method.redelivered))
 
 
 def _send_acks(connection: BlockingConnection) -> None:

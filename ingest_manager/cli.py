@@ -16,6 +16,7 @@ from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, logs, setup, status_service
+from ingest_manager.commands import dead_letters
 from ingest_manager.commands.check import check
 from ingest_manager.commands.history import history
 from ingest_manager.commands.reconcile import reconcile
@@ -35,6 +36,7 @@ cli = typer.Typer(
 )
 for command in (check, history, reconcile, rejects, replay, verify):
     cli.command()(command)
+cli.add_typer(dead_letters.commands, name="dead-letters")
 
 
 @cli.command("setup")

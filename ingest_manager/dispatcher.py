@@ -183,8 +183,8 @@ class Dispatcher:
                 log.warning(
                     "an object cannot be moved yet", action="place", load_id=str(load.load_id), error=error
                 )
-                is_failed = is_new and load.status is LoadStatus.FAILED
-                self._settler.come_back_late(delivery, dead_letter=load.reason if is_failed else None)
+                dead_letter = load.reason if _is_alarm(delivery, load, is_new=is_new) else None
+                self._settler.come_back_late(delivery, dead_letter=dead_letter)
             case Retry(load, error):
                 log.warning(
                     "an attempt failed",
@@ -207,22 +207,28 @@ class Dispatcher:
 
     def _end(self, job: Job, load: Load, *, is_new: bool) -> None:
         delivery, replay = job.delivery, job.assignment.replay
-        if not is_new:
-            if replay is not None:
-                _log_unchanged(load, replay)
-            delivery.ack()
-            return
-        _log_outcome(load)
-        if load.status is LoadStatus.FAILED:
+        if is_new:
+            _log_outcome(load)
+        elif replay is not None:
+            _log_unchanged(load, replay)
+        if _is_alarm(delivery, load, is_new=is_new):
             self._settler.dead_letter(delivery, load.reason or "failed")
         else:
             delivery.ack()
 
     def _remember(self, load: Load) -> None:
+        if load.status is LoadStatus.FAILED:  # its delivery may come again for its dead letter
+            return
         with self._changed:
             self._done[load.load_id] = None
             if len(self._done) > _REMEMBERED:
                 self._done.popitem(last=False)
+
+
+def _is_alarm(delivery: Delivery, load: Load, *, is_new: bool) -> bool:
+    """Tell whether an ending must be dead-lettered; who had it before may have died after the outcome."""
+    is_open = load.status is LoadStatus.FAILED and load.discarded_at is None
+    return is_open and (is_new or delivery.is_redelivered)
 
 
 def _log_outcome(load: Load) -> None:

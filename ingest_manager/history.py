@@ -13,7 +13,6 @@ from ingest_manager.loads import Load, LoadStatus
 
 _BEFORE_ALL_OBJECTS = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SPAN = timedelta(seconds=1)
-_SHORTEST_SPAN = timedelta(milliseconds=1)  # as exact as the ledger's times are
 _AT_ONCE = 1_000  # loads of one span
 
 
@@ -61,38 +60,47 @@ class LoadView(BaseModel):
         return cls(**(values | {"load_id": str(load.load_id)}))
 
 
-def find_loads(ledger: Ledger, query: LoadQuery, now: datetime | None = None) -> list[Load]:
+def find_loads(ledger: Ledger, query: LoadQuery) -> list[Load]:
     """Return the newest loads that match."""
     if query.upload_id is not None and query.customer is not None:
         found = ledger.find_all(ledger.ids_of_upload(query.customer, query.upload_id))
         return sorted(filter(query.matches, found), key=_newest_first)[: query.limit]
-    return list(islice(newest_first(ledger, query, now or datetime.now(UTC)), query.limit))
+    return list(islice(newest_first(ledger, query), query.limit))
 
 
-def newest_first(ledger: Ledger, wanted: LoadFilter, now: datetime) -> Iterator[Load]:
+def newest_first(ledger: Ledger, wanted: LoadFilter) -> Iterator[Load]:
     """Yield the loads that match, newest object first, and read little more than is used.
 
-    An index gives no order, so it is asked for one span of time after the other. Spans become longer where
-    little is found, and shorter where one holds more than is read at once.
+    An index gives no order. So it is asked for one span of time after the other, each about as long as is
+    read at once.
     """
-    if wanted.status is LoadStatus.LOADING:  # few at any time
-        yield from sorted(ledger.search(wanted), key=_newest_first)
-        return
     oldest = wanted.since or _BEFORE_ALL_OBJECTS
-    until, length = wanted.until, _FIRST_SPAN
-    newest = min(until or now, now)  # what is newer still, by another clock, is in the first span
-    while newest > oldest:
-        since = newest - min(length, newest - oldest)
-        is_shortest = length <= _SHORTEST_SPAN
-        of_span = replace(wanted, since=since, until=until)
-        found = list(ledger.search(of_span, at_most=None if is_shortest else _AT_ONCE))
-        if len(found) == _AT_ONCE and not is_shortest:
-            length /= 8
-            continue
+    since, until, length = wanted.since, wanted.until, _FIRST_SPAN
+    while True:
+        since, found = _newest_of(ledger, replace(wanted, since=since, until=until))
         yield from sorted(found, key=_newest_first)
-        until = newest = since
-        length = 2 * length if len(found) < _AT_ONCE // 4 else length
+        if since is None or since <= oldest:
+            return
+        length = 2 * max((_time_of(load) - since for load in found), default=length) or _FIRST_SPAN
+        since, until = since - min(length, since - oldest), since
+
+
+def _newest_of(ledger: Ledger, wanted: LoadFilter) -> tuple[datetime | None, list[Load]]:
+    """Return all loads of a span or, where these are many, the newest; and the time from which on these are.
+
+    An index answers in the order of the ids, which is none in time: the first loads are a fair sample of all.
+    """
+    while len(found := list(ledger.search(wanted, at_most=_AT_ONCE))) == _AT_ONCE:
+        nearer = sorted(map(_time_of, found))[-_AT_ONCE // 20]
+        if wanted.since is not None and nearer <= wanted.since:  # many at one moment
+            return wanted.since, list(ledger.search(wanted))
+        wanted = replace(wanted, since=nearer)
+    return wanted.since, found
 
 
 def _newest_first(load: Load) -> tuple[float, str]:
-    return (-load.event_at.timestamp() if load.event_at else 0.0, str(load.load_id))
+    return (-_time_of(load).timestamp(), str(load.load_id))
+
+
+def _time_of(load: Load) -> datetime:
+    return load.event_at or _BEFORE_ALL_OBJECTS

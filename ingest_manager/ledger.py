@@ -5,7 +5,6 @@ holds, so a worker that lost its lease can change nothing. Each change may be re
 was lost is found again by its claim. Loads are found by their id, by upload, and by indexes.
 """
 
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from ingest_manager.claims import (
 )
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
+from ingest_manager.kept_messages import BODY_LIMIT, message_id_of
 from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, Place
 from ingest_manager.open_claims import OpenClaims
@@ -36,7 +36,6 @@ _COLUMNS = tuple(field.name for field in fields(Load))
 _SELECT_ALL = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads"  # noqa: S608 - our own names
 _SELECT = f"{_SELECT_ALL} WHERE load_id = ?"
 _MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
-_BODY_LIMIT = 1 << 20  # bytes of an unusable body that are kept; the dead letter has it whole
 _AT_ONCE = 128  # reads under way together
 
 
@@ -176,14 +175,25 @@ class Ledger:
         if load is not None and load.status is LoadStatus.LOADING and load.worker == worker:
             self._change(load, lease_until=self._clock(), first_error=load.first_error or _cut(error))
 
+    def discard(self, load: Load, *, by: str, note: str | None) -> Load:
+        """Store that nobody wants a failed load any more; a replay takes this back.
+
+        Raises:
+            LeaseLost: it was replayed since it was read.
+        """
+        return self._change(load, discarded_at=self._clock(), discarded_by=by, discard_note=_cut(note))
+
     def keep_unusable(self, queue: str, reason: str, body: bytes) -> None:
-        """Keep a body that is no event, for people; the same body is kept once a day."""
+        """Keep a body that is no event, for people; the same body is kept once a day.
+
+        One that comes again is a dead letter again, whatever was done with it before.
+        """
         now = self._clock()
-        message_id = uuid.uuid5(uuid.NAMESPACE_OID, body.hex())
         self._session.execute(
-            "INSERT INTO ingest.unusable_messages (day, message_id, received_at, queue, reason, body)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (now.date(), message_id, now, queue, _cut(reason), body[:_BODY_LIMIT]),
+            "INSERT INTO ingest.unusable_messages (day, message_id, received_at, queue, reason, body,"
+            " replayed_at, discarded_at, discarded_by, discard_note)"
+            " VALUES (?, ?, ?, ?, ?, ?, null, null, null, null)",
+            (now.date(), message_id_of(body), now, queue, _cut(reason), body[:BODY_LIMIT]),
         )
 
     def customers(self) -> list[str]:

@@ -39,6 +39,7 @@ class LoadStatus(StrEnum):
 
 
 UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+"""Where a load stands that is not over."""
 Place = Literal["staging", "archive", "deleted"]
 """Where an object is once its load has an outcome."""
 
@@ -65,6 +66,7 @@ class Load:
     retry_at: datetime | None = None
     write_base: int = 0
     write_high: int = 0
+    write_first: int | None = None  # where the first run began, once another has begun above it
     size: int | None = None
     sha256: str | None = None
     upload_id: str | None = None
@@ -83,6 +85,14 @@ class Load:
     replayed_at: datetime | None = None
     first_placed_at: datetime | None = None  # from then on the archive has kept a replayed load's object
     earlier: str | None = None  # the load before its last replay, as JSON
+    discarded_at: datetime | None = None
+    discarded_by: str | None = None
+    discard_note: str | None = None
+
+    @property
+    def earlier_writes(self) -> range:
+        """Return the write times of the runs above which this one writes; none where it is the first."""
+        return range(self.write_base if self.write_first is None else self.write_first, self.write_base)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

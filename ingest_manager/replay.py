@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -19,15 +20,15 @@ from customer_ingestapps.registry import Registry
 from ingest_manager import topology
 from ingest_manager.archive import Archive
 from ingest_manager.broker import Publisher
-from ingest_manager.claims import new_load
+from ingest_manager.claims import earlier_of, new_load
 from ingest_manager.current_app import find_app, label_of
 from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load
+from ingest_manager.loads import UNDECIDED, Load
 from ingest_manager.reconcile import event_of
-from ingest_manager.replay_order import Hindrance, Replay, hindrance
+from ingest_manager.replay_order import Hindrance, Replay, hindrance, is_stuck
 from ingest_manager.selection import Selection
 
 T = TypeVar("T")
@@ -84,12 +85,13 @@ class Replayer:
     registry: Registry
     customers: Collection[str]
     is_forced: bool = False
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def plan(self, selection: Selection, events: Iterable[ObjectEvent] | None = None) -> Plan:
         """Choose among the loads of some events or, where none are given, of the whole ledger."""
         found = self._of_ledger(selection) if events is None else self._of_events(events, selection)
         plan = Plan()
-        for candidates in _slices(one for one in found if selection.wants(one.load)):
+        for candidates in _slices(one for one in found if self._is_wanted(one.load, selection)):
             self._decide(candidates, selection, plan)
         plan.loads.sort(key=lambda planned: planned.event.written_us)
         return plan
@@ -121,8 +123,17 @@ class Replayer:
                 raise ServerDown(f"{error}; {so_far}", server=error.server) from error
             on_published()
 
+    def _is_wanted(self, load: Load, selection: Selection) -> bool:
+        """Ask the selection; a replay that lost its message is found by what its load was before."""
+        before = earlier_of(load) if is_stuck(load, self.clock()) else None
+        return selection.wants(load) or (before is not None and selection.wants(before))
+
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
         """Yield what the ledger's indexes find for a selection; a glob is no question to an index."""
+        found = self.ledger.find_all(selection.ids) if selection.ids else self._search(selection)
+        return (Candidate(load, event_of(load)) for load in found)
+
+    def _search(self, selection: Selection) -> Iterator[Load]:
         asked = LoadFilter(
             customer=selection.customer,
             reason=selection.reason,
@@ -130,8 +141,9 @@ class Replayer:
             until=selection.until,
         )
         for status in selection.statuses or [None]:
-            for load in self.ledger.search(replace(asked, status=status)):
-                yield Candidate(load, event_of(load))
+            yield from self.ledger.search(replace(asked, status=status))
+        if selection.statuses or selection.reason:  # what is on its way may have had them, see `_is_wanted`
+            yield from self.ledger.loads_in(selection.customer, UNDECIDED - selection.statuses)
 
     def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:
         """Yield each event's load once, however many copies the log has."""
@@ -162,8 +174,11 @@ class Replayer:
             return Hindrance.NO_CUSTOMER
         if not candidate.is_known:
             return None
-        if not load.status.is_outcome:  # one that got stuck can be named
-            return None if load.status in selection.statuses else Hindrance.ON_ITS_WAY
+        if not load.status.is_outcome:
+            is_possible = load.status in selection.statuses or is_stuck(load, self.clock())
+            return None if is_possible else Hindrance.ON_ITS_WAY
+        if load.discarded_at is not None and not (selection.has_discarded or load.load_id in selection.ids):
+            return Hindrance.DISCARDED
         app = label_of(find_app(self.registry, load.customer, load.key))
         return hindrance(load, app.version if app else None, is_forced=self.is_forced)
 

@@ -5,6 +5,7 @@ Pure. The order travels in the headers of an event's message; `replay` gives it,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,8 @@ from uuid import UUID
 from ingest_manager import topology
 from ingest_manager.errors import UnusableMessage
 from ingest_manager.loads import Load, LoadStatus
+
+_PATIENCE = timedelta(minutes=2)  # a message that waits for a worker is not lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Hindrance(Enum):
     GONE = "gone before it was loaded"
     NO_APP = "no app takes it now, its rows stay as they are"
     OTHER_VERSION = "loaded by another version of its app, --force reloads it"
+    DISCARDED = "discarded dead letters, --all replays them"
     NO_CUSTOMER = "of a customer without a document"
     NO_OBJECT = "expired or deleted, cannot be replayed"
 
@@ -70,6 +74,12 @@ class Hindrance(Enum):
     def is_refusal(self) -> bool:
         """Tell whether somebody who asked for the load should look into it."""
         return self in {Hindrance.NO_APP, Hindrance.OTHER_VERSION, Hindrance.NO_OBJECT}
+
+
+def is_stuck(load: Load, now: datetime) -> bool:
+    """Tell whether a load should have gone on long ago: the broker may have lost its message."""
+    turns = [moment for moment in (load.lease_until, load.retry_at) if moment is not None]
+    return not load.status.is_outcome and bool(turns) and max(turns) < now - _PATIENCE
 
 
 def hindrance(load: Load, app_version: str | None, *, is_forced: bool) -> Hindrance | None:

@@ -48,11 +48,18 @@ class RowFinder:
     """Looks for one load's rows in one table; used by one thread."""
 
     def __init__(
-        self, session: CassandraSession, keyspace: str, contract: AppContract, on_fault: Callable[[str], None]
+        self,
+        session: CassandraSession,
+        keyspace: str,
+        contract: AppContract,
+        on_fault: Callable[[str], None],
+        *,
+        cleared_us: int = 0,  # a cell of that time or older may have been cleared by a forced load
     ) -> None:
         names, types = list(contract.columns), contract.cql_types
         self._session = session
         self._on_fault = on_fault
+        self._cleared_us = cleared_us
         self._key = [(name, names.index(name), reader_of(types[name])) for name in contract.table.key]
         self._values = [
             _Column(name, number, contract.columns[name].empty == "null" or not types[name].is_frozen)
@@ -73,7 +80,7 @@ class RowFinder:
         )
         self.found = 0
         self.cleared = 0
-        """Cells that are not there, in columns that a newer object may have cleared."""
+        """Cells that are not there, which a newer object or a forced load may have cleared."""
 
     def write(self, rows: Rows, written_us: int) -> None:
         """Look for rows that were written with one write time; waits while many are under way."""
@@ -113,7 +120,7 @@ class RowFinder:
         cell, written_us = asked.row[column.position], times[f"w{number}"]
         if not isinstance(cell, bytes):
             return None  # the load gave none, or null
-        if written_us is None and column.may_be_cleared:
+        if written_us is None and (column.may_be_cleared or asked.written_us <= self._cleared_us):
             self.cleared += 1
             return None
         if written_us is None:

@@ -57,6 +57,17 @@ ALTER TABLE ingest.loads ADD IF NOT EXISTS (
 """
 
 _PLACES = "ALTER TABLE ingest.loads ADD IF NOT EXISTS placed_in text"
+_CLEARING = "ALTER TABLE ingest.loads ADD IF NOT EXISTS write_first bigint"
+
+_DISCARDS = """
+ALTER TABLE ingest.loads ADD IF NOT EXISTS (discarded_at timestamp, discarded_by text, discard_note text)
+"""
+
+_DISCARDED_MESSAGES = """
+ALTER TABLE ingest.unusable_messages ADD IF NOT EXISTS (
+    replayed_at timestamp, discarded_at timestamp, discarded_by text, discard_note text
+)
+"""
 
 _INDEXED = ("customer", "status", "reason", "key", "event_at")
 _INDEXES = tuple(
@@ -67,12 +78,15 @@ TABLES = (
     _LOADS,
     _REPLAYS,
     _PLACES,
+    _CLEARING,
+    _DISCARDS,
     *_INDEXES,
     _CUSTOMERS,
     _OPEN_CLAIMS,
     _LOADS_BY_UPLOAD,
     _UPLOAD_KEYS,
     _UNUSABLE_MESSAGES,
+    _DISCARDED_MESSAGES,
 )
 
 EARLIER_DAYS = "loads_by_day"  # a table of versions before the indexes, which may have been left behind

@@ -1,7 +1,8 @@
 """Which loads an operator asks for. Pure; `replay` puts loads of the ledger and of the event log to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from customer_ingestapps import globs
 from ingest_manager.loads import Load, LoadStatus
@@ -22,16 +23,19 @@ class Selection:
     statuses: frozenset[LoadStatus] = frozenset()
     reason: str | None = None
     app_version: str | None = None
+    ids: frozenset[UUID] = frozenset()
+    has_discarded: bool = False  # no question: discarded dead letters are not left out
 
     @property
     def is_everything(self) -> bool:
         """Tell whether nothing is asked."""
-        return self == Selection()
+        return replace(self, has_discarded=False) == Selection()
 
     def wants(self, load: Load) -> bool:
         """Tell whether a load is one of those asked for."""
         return (
             self.customer in (None, load.customer)
+            and (not self.ids or load.load_id in self.ids)
             and (self.key is None or globs.matches(self.key, load.key))
             and (not self.statuses or load.status in self.statuses)
             and self.reason in (None, load.reason)

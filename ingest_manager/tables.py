@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from customer_ingestapps.contract import AppContract
-from customer_ingestapps.cql_types import parse_type
+from customer_ingestapps.cql_types import NAMES, parse_type
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import PermanentError
 
@@ -69,6 +69,23 @@ def find_table(session: CassandraSession, keyspace: str, name: str) -> Table | N
         partition_key=tuple(column for _, column, kind in keys if kind == "partition_key"),
         clustering_key=tuple(column for _, column, kind in keys if kind == "clustering"),
     )
+
+
+def regular_columns(session: CassandraSession, keyspace: str, name: str) -> dict[str, tuple[str, ...]]:
+    """Return a table's present columns that are neither of its key nor static.
+
+    Those of a user-defined type that is not frozen come with its fields: each has a write time of its own.
+    """
+    rows = session.execute(_COLUMNS, (keyspace, name))
+    kinds = {row["column_name"]: row["type"].strip('"') for row in rows if row["kind"] == "regular"}
+    return {column: _fields_of_type(session, keyspace, kind) for column, kind in sorted(kinds.items())}
+
+
+def _fields_of_type(session: CassandraSession, keyspace: str, kind: str) -> tuple[str, ...]:
+    if kind in NAMES or "<" in kind:  # Cassandra's own, or frozen
+        return ()
+    rows = session.execute(_TYPES, (keyspace, kind))
+    return tuple(rows[0]["field_names"]) if rows else ()
 
 
 def check_table(session: CassandraSession, keyspace: str, declared: Table) -> None:

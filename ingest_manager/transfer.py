@@ -64,7 +64,7 @@ def transfer(
         PermanentError: the table is not what the app declares.
         TransientError, ServerDown, LeaseLost, GivenBack: the load did not come to an end.
     """
-    table = writer.open(customer.keyspace, app.contract)
+    table = writer.open(customer.keyspace, app.contract, lease.load.earlier_writes)
     accounts = Accounts()
     try:
         try:

@@ -1,7 +1,7 @@
 """Loads, reports and replays as text for people; what a customer named is shown as text and nothing else."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich import filesize
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest_manager.check import CheckView, RejectView
+from ingest_manager.dead_letters import DeadLetterView, SecondLook
 from ingest_manager.loads import Load
 from ingest_manager.replay import Plan
 from ingest_manager.verify import Report
@@ -43,6 +44,8 @@ def _history_table(loads: list[Load]) -> Table:
 def _notes(load: Load) -> Iterator[str | None]:
     if load.replays:
         yield "replayed" if load.replays == 1 else f"replayed {load.replays} times"
+    if load.discarded_at:
+        yield f"discarded by {load.discarded_by}"
     if load.attempts > 1:
         yield f"{load.attempts} attempts"
     yield load.message or load.reason
@@ -87,6 +90,47 @@ def print_plan(plan: Plan) -> None:
     print(f"loads to replay: {len(plan.loads)}; {size}, {plan.rows:,} rows when last read")
 
 
+def print_looks(looks: Sequence[SecondLook]) -> None:
+    """Print what messages that were no event are now."""
+    for look in looks:
+        found = f"events: {len(look.events)}" if look.problem is None else _one_line(look.problem)
+        print(f"message {look.message.message_id}: {found}")
+
+
+def print_dead_letters(letters: Sequence[DeadLetterView]) -> None:
+    """Print a line for each dead letter."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, is_whole in (
+        ("time (UTC)", True),
+        ("id", True),
+        ("object or queue", False),
+        ("reason", False),
+    ):
+        table.add_column(heading, no_wrap=is_whole, overflow="fold")
+    table.add_column("attempts", justify="right", no_wrap=True)
+    for heading in ("first error", "last error"):
+        table.add_column(heading, overflow="fold")
+    for letter in letters:
+        at = f"{letter.at:%m-%d %H:%M:%S}" if letter.at else ""
+        name = letter.queue or f"{letter.customer}/{letter.key}"
+        last_error = "the same" if letter.last_error == letter.first_error else letter.last_error
+        if letter.discarded_at:
+            last_error = f"discarded by {letter.discarded_by}; {last_error}"
+        texts = (letter.reason, str(letter.attempts or ""), letter.first_error or "", last_error or "")
+        table.add_row(at, str(letter.id), *map(_one_line, (name, *texts)))
+    _print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, a line each; a text of several lines is shown as lines of its own."""
+    for name, value in facts.items():
+        lines = str(value).splitlines() if value is not None else []
+        if len(lines) == 1:
+            print(f"{name}: {_one_line(lines[0])}")
+        elif lines:
+            print(f"{name}:", *(f"    {_one_line(line)}" for line in lines), sep="\n")
+
+
 def print_check(view: CheckView) -> None:
     """Print what a load of a file would come to, and its first rejects."""
     print(f"{_one_line(view.key)}: would be {view.status.replace('_', ' ')} by app {view.app or '-'}")
@@ -111,7 +155,7 @@ def _rejects_table(shown: Sequence[RejectView]) -> Table:
 
 
 @contextmanager
-def progress(total: int, what: str = "ordering") -> Iterator[Callable[..., None]]:
+def progress(total: int, what: str) -> Iterator[Callable[..., None]]:
     """Show how far a command is, on a terminal; call what is yielded for each step, or with how many."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:

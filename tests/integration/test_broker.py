@@ -179,6 +179,20 @@ def test_dead_letter_is_kept_with_its_reason(scene: Scene) -> None:
     assert found == ["AccessDenied"]
 
 
+def test_chosen_messages_are_taken_out_of_a_queue_and_the_others_stay(scene: Scene) -> None:
+    bodies = [f"{number}".encode() for number in range(250)]
+    for body in bodies:
+        scene.publish(body)
+    eventually(lambda: scene.waiting() == 250, within=30)
+    with broker.open_channel(scene.url) as channel:
+        taken = broker.take_messages(
+            channel, scene.queue, lambda some: [int(body) % 100 != 7 for body in some]
+        )
+    assert taken == 247
+    eventually(lambda: scene.waiting() == 3, within=30)
+    assert sorted(scene.get()[0] for _ in range(3)) == [b"107", b"207", b"7"]
+
+
 def test_message_that_can_go_nowhere_is_no_confirmed_message(scene: Scene) -> None:
     with pytest.raises(ServerDown) as fault:
         scene.publisher.publish("", f"retry.{uuid.uuid4()}", BODY, {})

@@ -185,7 +185,8 @@ class FakeLedger:
 
     def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
         self._fail("search")
-        return islice(filter(wanted.matches, list(self.loads.values())), at_most)
+        in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
+        return islice(filter(wanted.matches, in_order_of_ids), at_most)
 
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         self._fail("loads_in")
@@ -311,11 +312,13 @@ class FakeWriter:
     effects: list[str] = field(default_factory=list)
     rows: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)  # cells and write time
     tables: list[tuple[str, str]] = field(default_factory=list)
+    cleared: list[range] = field(default_factory=list)  # write times of earlier runs, by open
     faults: dict[str, list[Exception]] = field(default_factory=dict)
 
-    def open(self, keyspace: str, contract: AppContract) -> "FakeWriter":
+    def open(self, keyspace: str, contract: AppContract, earlier: range = range(0)) -> "FakeWriter":
         self._fail("open")
         self.tables.append((keyspace, contract.table.name))
+        self.cleared.append(earlier)
         return self
 
     def write(self, rows: Sequence[tuple[Any, ...]], timestamp_us: int) -> None:
@@ -407,6 +410,7 @@ class FakeDelivery:
     queue: str = "ingest.acme"
     effects: list[str] = field(default_factory=list)
     is_stale: bool = False
+    is_redelivered: bool = False
 
     def ack(self) -> None:
         self.effects.append("ack")

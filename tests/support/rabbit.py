@@ -40,6 +40,15 @@ def messages(platform: Platform, queue: str) -> list[bytes]:
     return bodies
 
 
+def seen(platform: Platform, queue: str) -> list[bytes]:
+    """Return the bodies of a queue's messages, which return to it."""
+    bodies = []
+    with channel(platform) as opened:
+        while (got := opened.basic_get(queue))[0] is not None:
+            bodies.append(got[2])
+    return bodies
+
+
 def discard_events(platform: Platform, customer: str, count: int) -> None:
     """Take a customer's events away until so many have come: both copies of each object's event."""
     seen: list[bytes] = []
@@ -51,9 +60,10 @@ def discard_events(platform: Platform, customer: str, count: int) -> None:
     eventually(all_came, what=f"{count} events of {customer}")
 
 
-def publish(platform: Platform, customer: str, body: bytes) -> None:
+def publish(platform: Platform, customer: str, body: bytes, **headers: str) -> None:
     """Publish a message as MinIO publishes the events of a customer's bucket."""
-    properties = pika.BasicProperties(headers={"minio-bucket": f"staging-{customer}"}, delivery_mode=2)
+    known = {"minio-bucket": f"staging-{customer}"} | headers
+    properties = pika.BasicProperties(headers=known, delivery_mode=2)
     with channel(platform) as opened:
         opened.confirm_delivery()
         opened.basic_publish("bucket-events", "objects", body, properties)

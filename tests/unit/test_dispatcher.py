@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +152,21 @@ def test_failed_load_is_dead_lettered_once(scene: Scene) -> None:
 def test_failed_load_that_another_delivery_ended_is_only_acknowledged(scene: Scene) -> None:
     assert settle(scene, Settled(failed(), is_new=False)).effects == ["ack"]
     assert scene.published() == []
+
+
+def test_failed_load_that_comes_again_is_dead_lettered_unless_it_was_discarded(scene: Scene) -> None:
+    """Whoever had the delivery before may have died between the outcome and its dead letter."""
+    scene.worker.answers = [
+        Settled(failed(), is_new=False),
+        Unplaced(failed(), "AccessDenied", is_new=False),
+        Settled(replace(failed(), discarded_at=fakes.NOW), is_new=False),
+    ]
+    for _ in range(3):
+        delivery = FakeDelivery(message_body(fakes.event()), is_redelivered=True)
+        scene.dispatcher.take_delivery(delivery)  # type: ignore[arg-type]  # a fake
+    eventually(lambda: not scene.worker.answers, within=5)
+    scene.end()
+    assert scene.published() == ["dead-letters", "dead-letters", "retry.10s"]
 
 
 def test_object_that_cannot_be_moved_comes_back_late(scene: Scene) -> None:

@@ -85,6 +85,7 @@ class Scene:
         self.store = FakeStore()
         self.registry = FakeRegistry(IngestApp("acme", "people", "abc", Path(), CONTRACT))
         self.told: list[int] = []
+        self.cleared_us: dict[str, int] = {}
         self.report = Report()
         self.put(body)
 
@@ -106,7 +107,7 @@ class Scene:
             on_rows=self.told.append,
             clock=lambda: fakes.NOW,
         )
-        read_back.compare(fakes.customer(max_rejects=0, expanded_kib=1), loads)
+        read_back.compare(fakes.customer(max_rejects=0, expanded_kib=1), loads, self.cleared_us)
         return [difference.message for difference in self.report.differences]
 
 
@@ -159,7 +160,16 @@ def test_cell_that_a_newer_object_may_have_cleared_is_counted() -> None:
     scene = Scene()
     scene.table.rows[1] |= {"w1": None, "w2": None}
     assert scene.compare() == []
-    assert scene.report.counts["cells that a newer object may have cleared"] == 2
+    assert scene.report.counts["cells that a newer object or a forced load may have cleared"] == 2
+
+
+@pytest.mark.parametrize(("cleared_us", "cleared"), [(WRITTEN_US, 1), (WRITTEN_US - 1, 0)])
+def test_cell_that_a_forced_load_may_have_cleared_is_counted(cleared_us: int, cleared: int) -> None:
+    scene = Scene()
+    scene.table.rows[2] |= {"w0": None}
+    scene.cleared_us = {"people": cleared_us, "another app": WRITTEN_US}
+    assert len(scene.compare()) == 1 - cleared
+    assert scene.report.counts["cells that a newer object or a forced load may have cleared"] == cleared
 
 
 def test_only_the_first_rows_of_an_object_are_named() -> None:

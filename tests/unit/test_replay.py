@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from support import fakes
 from support.fakes import FakeLedger, FakePublisher, FakeRegistry, FakeStore
 
@@ -45,6 +47,7 @@ class Scene:
             FakeRegistry(APP),  # type: ignore[arg-type]
             {"acme"},
             self.is_forced,
+            clock=lambda: fakes.NOW,
         )
 
     def plan(self, events: list[ObjectEvent] | None = None, **asked: Any) -> Plan:
@@ -103,6 +106,25 @@ def test_load_that_got_stuck_is_ordered_where_its_status_is_named_and_never_over
     [order] = scene.plan(statuses=frozenset({LoadStatus.LOADING})).loads
     ended = fakes.load(replays=stuck.replays, app_version=SAME)
     assert Replay(scene.plan().id, order.after).is_due(ended, SAME) is False
+
+
+def test_discarded_dead_letter_is_left_out_unless_all_or_its_id_is_asked_for(scene: Scene) -> None:
+    load = scene.enter(fakes.load(LoadStatus.FAILED, discarded_at=fakes.NOW))
+    failed = frozenset({LoadStatus.FAILED})
+    assert scene.plan(statuses=failed).left_out == {Hindrance.DISCARDED: 1}
+    assert keys(scene.plan(statuses=failed, has_discarded=True)) == ["people.csv"]
+    assert keys(scene.plan(ids=frozenset({load.load_id}))) == ["people.csv"]
+
+
+def test_replay_that_lost_its_message_after_its_claim_is_found_by_what_its_load_was(scene: Scene) -> None:
+    before = fakes.load(LoadStatus.FAILED, reason="app_refused")
+    earlier = TypeAdapter(Load).dump_json(before).decode()
+    lost = replace(before, status=LoadStatus.LOADING, reason=None, replays=1, earlier=earlier)
+    for age, found in ((1, []), (3, ["people.csv"])):
+        scene.enter(replace(lost, lease_until=fakes.NOW - timedelta(minutes=age)))
+        plan = scene.plan(statuses=frozenset({LoadStatus.FAILED}), reason="app_refused")
+        assert keys(plan) == found
+    assert [order.after for order in plan.loads] == [0]  # a copy of what was lost: no further replay
 
 
 def test_copies_of_an_event_are_one_load_and_versions_of_a_key_are_two(scene: Scene) -> None:
