@@ -55,7 +55,7 @@ class Written:
     """Those with rows in a table whose object is still kept, newest first."""
 
     cleared_us: Mapping[str, int]
-    """By app: up to which write time cells may have been cleared by loads written above their earlier runs."""
+    """By app: up to which write time cells may have been cleared by loads written above earlier runs."""
 
 
 @dataclass(frozen=True, slots=True)
