@@ -4,7 +4,7 @@ The steps are those of a load, with a sink that looks instead of writing: a cell
 write time or a later one, and the accounts must come out as they are in the ledger.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -59,8 +59,8 @@ class ReadBack:
     on_rows: Callable[[int], None] = lambda _: None  # told how many rows were looked for
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def compare(self, customer: Customer, loads: Iterable[Load]) -> None:
-        """Look for the rows of a customer's loads.
+    def compare(self, customer: Customer, loads: Iterable[Load], cleared_us: Mapping[str, int]) -> None:
+        """Look for the rows of a customer's loads; cells up to `cleared_us` of their app may be missing.
 
         Raises:
             ServerDown: a server cannot be reached.
@@ -74,15 +74,15 @@ class ReadBack:
             elif label.version != load.app_version:
                 self.report.counts["not read back: loaded by another version of its app"] += 1
             else:
-                self._compare(load, customer, app)
+                self._compare(load, customer, app, cleared_us.get(app.name, 0))
 
-    def _compare(self, load: Load, customer: Customer, app: IngestApp) -> None:
+    def _compare(self, load: Load, customer: Customer, app: IngestApp, cleared_us: int) -> None:
         try:
             check_table(self.session, customer.keyspace, declared_table(app.contract))
             if self._has_expired(load, customer, app):
                 self.report.counts["not read back: expired by its table's time to live"] += 1
             else:
-                self._look_for_rows(load, customer, app)
+                self._look_for_rows(load, customer, app, cleared_us)
         except ObjectGone:  # since the buckets were listed
             self.report.counts["not read back: no longer there"] += 1
         except PermanentError as error:  # the table is another
@@ -94,9 +94,9 @@ class ReadBack:
             return False
         return load.started_at + lifetime <= self.clock()
 
-    def _look_for_rows(self, load: Load, customer: Customer, app: IngestApp) -> None:
+    def _look_for_rows(self, load: Load, customer: Customer, app: IngestApp, cleared_us: int) -> None:
         source, accounts, faults = self.archive.open(load), Accounts(), _Faults(self.report, load)
-        finder = RowFinder(self.session, customer.keyspace, app.contract, faults.add)
+        finder = RowFinder(self.session, customer.keyspace, app.contract, faults.add, cleared_us=cleared_us)
         sink = _Sink(finder, self.on_rows)
         open_to_all = replace(customer, constraints=customer.constraints.model_copy(update=_ANY_SIZE))
         try:
@@ -111,7 +111,9 @@ class ReadBack:
         faults.end()
         self.report.counts.update({"read back": 1, "rows found": finder.found})
         if finder.cleared:
-            self.report.counts["cells that a newer object may have cleared"] += finder.cleared
+            self.report.counts["cells that a newer object or a forced load may have cleared"] += (
+                finder.cleared
+            )
 
     def _compare_accounts(self, load: Load, accounts: Accounts) -> None:
         for name in _COUNTED:

@@ -48,11 +48,18 @@ class RowFinder:
     """Looks for one load's rows in one table; used by one thread."""
 
     def __init__(
-        self, session: CassandraSession, keyspace: str, contract: AppContract, on_fault: Callable[[str], None]
+        self,
+        session: CassandraSession,
+        keyspace: str,
+        contract: AppContract,
+        on_fault: Callable[[str], None],
+        *,
+        cleared_us: int = 0,  # a cell of that time or older may have been cleared by a forced load
     ) -> None:
         names, types = list(contract.columns), contract.cql_types
         self._session = session
         self._on_fault = on_fault
+        self._cleared_us = cleared_us
         self._key = [(name, names.index(name), reader_of(types[name])) for name in contract.table.key]
         self._values = [
             _Column(name, number, contract.columns[name].empty == "null" or not types[name].is_frozen)
@@ -73,7 +80,7 @@ class RowFinder:
         )
         self.found = 0
         self.cleared = 0
-        """Cells that are not there, in columns that a newer object may have cleared."""
+        """Cells that are not there, which a newer object or a forced load may have cleared."""
 
     def write(self, rows: Rows, written_us: int) -> None:
         """Look for rows that were written with one write time; waits while many are under way."""
@@ -113,7 +120,7 @@ class RowFinder:
         cell, written_us = asked.row[column.position], times[f"w{number}"]
         if not isinstance(cell, bytes):
             return None  # the load gave none, or null
-        if written_us is None and column.may_be_cleared:
+        if written_us is None and (column.may_be_cleared or asked.written_us <= self._cleared_us):
             self.cleared += 1
             return None
         if written_us is None:
@@ -125,8 +132,16 @@ class RowFinder:
 
     def _name(self, row: tuple[Cell, ...]) -> str:
         cells = ((name, row[position], read) for name, position, read in self._key)
-        shown = ((name, read(cell)) for name, cell, read in cells if isinstance(cell, bytes))
-        return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown)
+        return ", ".join(
+            f"{name}={_shown(cell, read)}" for name, cell, read in cells if isinstance(cell, bytes)
+        )
+
+
+def _shown(cell: bytes, read: Callable[[bytes], object]) -> str:
+    try:
+        return json.dumps(read(cell), ensure_ascii=False)
+    except (OverflowError, ValueError):  # a time that Python's calendar does not have
+        return f"0x{cell.hex()}"
 
 
 def _moment(written_us: int) -> str:

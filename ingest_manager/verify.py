@@ -6,7 +6,7 @@ their tables is left to `readback`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -49,6 +49,17 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a customer's loads have written, as far as it can be read back."""
+
+    loads: list[Load]
+    """Those with rows in a table whose object is still kept, newest first."""
+
+    cleared_us: Mapping[str, int]
+    """By app: up to which write time cells may have been cleared by loads written above earlier runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Places:
     """What the store holds of one customer."""
 
@@ -81,11 +92,8 @@ class Verification:
         of_buckets = map(customer_of_bucket, self._store.buckets())
         return {*self._ledger.customers(), *filter(None, of_buckets)}
 
-    def verify(self, customer: Customer) -> list[Load]:
-        """Compare a customer's buckets and loads; what differs is added to the report.
-
-        Returns the loads with rows in a table whose object is still kept, newest first.
-        """
+    def verify(self, customer: Customer) -> Written:
+        """Compare a customer's buckets and loads; what differs is added to the report."""
         return self._compare(customer.id, customer)
 
     def verify_without_document(self, customer_id: str) -> None:
@@ -96,7 +104,7 @@ class Verification:
         self.report.without_document.append(customer_id)
         self._compare(customer_id, None)
 
-    def _compare(self, customer_id: str, customer: Customer | None) -> list[Load]:
+    def _compare(self, customer_id: str, customer: Customer | None) -> Written:
         self._now = self._clock()  # before the listing: what changes later is not compared with it
         places = self._places(customer_id, is_expected=customer is not None)
         loads = self._loads(customer_id, places.staged)
@@ -109,7 +117,8 @@ class Verification:
         for key in sorted(places.archived - named):
             self._differ(customer_id, "", key, "is archived, but no load names it")
         kept = (load for load in loads.values() if _has_rows(load) and _is_kept(load, places))
-        return sorted(kept, key=lambda load: load.write_base, reverse=True)
+        newest_first = sorted(kept, key=lambda load: load.write_base, reverse=True)
+        return Written(newest_first, _cleared_us(loads.values()))
 
     def _places(self, customer_id: str, *, is_expected: bool) -> _Places:
         archive_bucket = ARCHIVE_PREFIX + customer_id
@@ -153,7 +162,7 @@ class Verification:
             return
         if load.message and load.status is not LoadStatus.LOADING:
             self.report.waiting[load.customer, load.message] += 1
-        is_replay = load.earlier is not None and object_key(load) in places.archived
+        is_replay = load.replays > 0 and object_key(load) in places.archived
         if load.load_id not in places.staged and not is_replay:
             yield f"is {load.status.value}, but its object is not in staging"
 
@@ -225,6 +234,14 @@ def _place_by_document(load: Load, customer: Customer | None, *, is_staged: bool
 def _expected(load: Load, place: Place | None) -> list[str]:
     expected = [object_key(load)] if place == "archive" else []
     return expected + ([rejects_key(load)] if load.rows_rejected else [])
+
+
+def _cleared_us(loads: Iterable[Load]) -> dict[str, int]:
+    cleared: dict[str, int] = {}
+    for load in loads:
+        if load.app is not None and load.earlier_writes:
+            cleared[load.app] = max(cleared.get(load.app, 0), load.earlier_writes[-1])
+    return cleared
 
 
 def _has_rows(load: Load) -> bool:

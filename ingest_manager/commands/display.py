@@ -155,7 +155,7 @@ def _rejects_table(shown: Sequence[RejectView]) -> Table:
 
 
 @contextmanager
-def progress(total: int, what: str = "ordering") -> Iterator[Callable[..., None]]:
+def progress(total: int, what: str) -> Iterator[Callable[..., None]]:
     """Show how far a command is, on a terminal; call what is yielded for each step, or with how many."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:

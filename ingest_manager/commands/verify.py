@@ -1,7 +1,6 @@
 """The command `ingest-manager verify`: the proof that nothing was lost."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated
@@ -15,11 +14,10 @@ from ingest_manager.archive import Archive
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.commands import display
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of
-from ingest_manager.loads import Load
 from ingest_manager.pauses import PauseStore
 from ingest_manager.readback import ReadBack
 from ingest_manager.settings import Settings
-from ingest_manager.verify import Report, Verification
+from ingest_manager.verify import Report, Verification, Written
 from ingest_manager.worker import connect_ledger, connect_store
 
 LAST = 100
@@ -72,20 +70,21 @@ def _report(
     if customer is not None:
         others &= {customer}
     for chosen in [] if customer in others else customers_of(settings, customer):
-        loads = verification.verify(chosen)
+        written = verification.verify(chosen)
         if last is not None:
             read_back = ReadBack(
                 Archive(store), Registry(settings.customer_ingestapps_dir), session, verification.report
             )
-            _read_back(read_back, chosen, loads[: last or None])
+            _read_back(read_back, chosen, replace(written, loads=written.loads[: last or None]))
     for customer_id in sorted(others):
         verification.verify_without_document(customer_id)
     return verification.report
 
 
-def _read_back(read_back: ReadBack, customer: Customer, loads: Sequence[Load]) -> None:
-    with display.progress(sum(load.table_rows for load in loads), f"{customer.id}: rows") as advance:
-        replace(read_back, on_rows=advance).compare(customer, loads)
+def _read_back(read_back: ReadBack, customer: Customer, written: Written) -> None:
+    rows = sum(load.table_rows for load in written.loads)
+    with display.progress(rows, f"{customer.id}: rows") as advance:
+        replace(read_back, on_rows=advance).compare(customer, written.loads, written.cleared_us)
 
 
 def _document(report: Report) -> dict[str, object]:

@@ -155,3 +155,20 @@ def test_place_of_an_object_is_the_one_it_was_moved_to_whatever_the_document_say
     assert [(one["key"], one["message"]) for one in found] == [
         (key, "is archived, but no load names it") for key in strays
     ]
+
+
+def test_reconcile_counts_what_it_looked_at_what_was_lost_and_what_got_stuck(platform: Platform) -> None:
+    customer = platform.add_customer()
+    platform.apply()
+    platform.environment |= {"INGEST_MANAGER_RECONCILE_MIN_AGE_SECONDS": "0"}
+    reconcile = ("ingest-manager", "reconcile", "--customer", customer, "--json")
+    platform.put(customer, "people.csv", csv_of([(1, "a", "b")]))
+    discard_events(platform, customer, 2)
+    counts = {"customer": customer, "looked_at": 1, "lost": 1, "again": 0}
+    assert json.loads(platform.command(*reconcile)) == counts
+    assert json.loads(platform.command(*reconcile)) == counts | {"lost": 0}  # its message waits
+    discard_events(platform, customer, 1)
+    assert json.loads(platform.command(*reconcile)) == counts | {"lost": 0, "again": 1}
+    with platform.manager():
+        [load] = platform.settled(customer, 1)
+    assert load["status"] == "loaded"

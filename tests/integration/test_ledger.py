@@ -16,7 +16,7 @@ from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, Place
 from ingest_manager.replay_order import Replay
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment
@@ -229,6 +229,26 @@ def test_load_that_reconcile_entered_is_written_with_its_events_time(scene: Scen
     assert [load.load_id for load in scene.found()] == [listed.load_id]
     load = scene.claim()
     assert (load.attempts, load.write_base) == (1, WRITTEN_US)
+
+
+def test_queued_load_tells_why_it_waits_until_somebody_begins_it(scene: Scene) -> None:
+    scene.ledger.register(scene.event(), scene.customer, "waits for its app")
+    queued = scene.stored()
+    scene.other.explain(queued, "waits for its table")
+    assert (queued.message, scene.stored().message) == ("waits for its app", "waits for its table")
+    load = scene.claim()
+    scene.other.explain(queued, "too late")
+    assert (load.message, scene.stored().message, scene.stored().status) == (None, None, "loading")
+
+
+@pytest.mark.parametrize("place", ["staging", "archive", "deleted"])
+def test_place_of_an_object_is_kept_and_forgotten_by_a_replay(scene: Scene, place: Place) -> None:
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED), place)
+    assert scene.stored().placed_in == place
+    order = replace(scene.assignment(), replay=Replay(uuid.uuid4(), after=0))
+    load = scene.ledger.claim(order, APP).load
+    assert scene.stored().placed_in is None
+    assert scene.ledger.restore(load).placed_in == scene.stored().placed_in == place
 
 
 def test_retry_that_waits_is_claimed_by_its_own_copy_only(scene: Scene) -> None:

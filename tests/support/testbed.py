@@ -264,9 +264,9 @@ class Platform:
             proof = Verification(store, connect_ledger(settings, session), timedelta(minutes=2))
             read_back = ReadBack(Archive(store), Registry(self.apps), session, proof.report)
             for customer in customers:
-                loads = proof.verify(customer)
+                written = proof.verify(customer)
                 if deep:
-                    read_back.compare(customer, loads)
+                    read_back.compare(customer, written.loads, written.cleared_us)
         return proof.report.differences
 
     def _has_ledger(self) -> bool:

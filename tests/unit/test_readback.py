@@ -12,6 +12,7 @@ from support.fakes import WRITTEN_US, FakeRegistry, FakeStore
 
 from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.contract import AppContract
+from customer_ingestapps.cql_types import CqlType
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from customer_ingestapps.registry import IngestApp
@@ -19,6 +20,8 @@ from ingest_manager.archive import Archive
 from ingest_manager.errors import IngestError, ServerDown, TransientError
 from ingest_manager.loads import Load
 from ingest_manager.readback import ReadBack
+from ingest_manager.row_finder import _shown
+from ingest_manager.stored_values import reader_of
 from ingest_manager.verify import Report
 
 CONTRACT = AppContract(
@@ -82,6 +85,7 @@ class Scene:
         self.store = FakeStore()
         self.registry = FakeRegistry(IngestApp("acme", "people", "abc", Path(), CONTRACT))
         self.told: list[int] = []
+        self.cleared_us: dict[str, int] = {}
         self.report = Report()
         self.put(body)
 
@@ -103,7 +107,7 @@ class Scene:
             on_rows=self.told.append,
             clock=lambda: fakes.NOW,
         )
-        read_back.compare(fakes.customer(max_rejects=0, expanded_kib=1), loads)
+        read_back.compare(fakes.customer(max_rejects=0, expanded_kib=1), loads, self.cleared_us)
         return [difference.message for difference in self.report.differences]
 
 
@@ -139,6 +143,11 @@ def test_cell_that_is_older_than_the_object_or_missing_is_named() -> None:
     ]
 
 
+def test_row_whose_key_no_calendar_has_is_named_by_its_bytes() -> None:
+    assert _shown((2**62).to_bytes(8, "big"), reader_of(CqlType("timestamp"))) == "0x4000000000000000"
+    assert _shown(b"\0\0\0\7", reader_of(CqlType("int"))) == "7"
+
+
 def test_cells_that_the_load_did_not_give_are_not_asked_for() -> None:
     scene = Scene()
     scene.table.rows[2] |= {"w1": None, "w2": None}  # an empty set is no cell
@@ -151,7 +160,16 @@ def test_cell_that_a_newer_object_may_have_cleared_is_counted() -> None:
     scene = Scene()
     scene.table.rows[1] |= {"w1": None, "w2": None}
     assert scene.compare() == []
-    assert scene.report.counts["cells that a newer object may have cleared"] == 2
+    assert scene.report.counts["cells that a newer object or a forced load may have cleared"] == 2
+
+
+@pytest.mark.parametrize(("cleared_us", "cleared"), [(WRITTEN_US, 1), (WRITTEN_US - 1, 0)])
+def test_cell_that_a_forced_load_may_have_cleared_is_counted(cleared_us: int, cleared: int) -> None:
+    scene = Scene()
+    scene.table.rows[2] |= {"w0": None}
+    scene.cleared_us = {"people": cleared_us, "another app": WRITTEN_US}
+    assert len(scene.compare()) == 1 - cleared
+    assert scene.report.counts["cells that a newer object or a forced load may have cleared"] == cleared
 
 
 def test_only_the_first_rows_of_an_object_are_named() -> None:

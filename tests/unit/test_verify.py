@@ -280,4 +280,16 @@ def test_loads_whose_rows_can_be_looked_for_are_returned_newest_first(scene: Sce
     scene.enter(fakes.load(key="c.csv", placed_in="deleted"))
     scene.enter(fakes.load(LoadStatus.REJECTED, "d.csv", placed_in="archive"), archived=True)
     scene.enter(fakes.load(key="e.csv", placed_at=None), staged=True)
-    assert [load.key for load in scene.verification.verify(fakes.customer())] == ["b.csv", "a.csv"]
+    written_loads = scene.verification.verify(fakes.customer())
+    assert [load.key for load in written_loads.loads] == ["b.csv", "a.csv"]
+    assert written_loads.cleared_us == {}
+
+
+def test_load_that_was_written_above_its_earlier_runs_may_have_cleared_cells_of_their_time(
+    scene: Scene,
+) -> None:
+    for key, first in (("a.csv", 10), ("b.csv", 20)):
+        times = {"write_first": first, "write_base": first + 100}
+        scene.enter(fakes.load(key=key, app="people", placed_in="archive", **times), archived=True)
+    scene.enter(fakes.load(key="c.csv", app="weather", placed_in="archive"), archived=True)
+    assert scene.verification.verify(fakes.customer()).cleared_us == {"people": 119}
