@@ -51,7 +51,7 @@ class Watch:
         for one in differences:
             if not one.error:
                 _log.info("applied", action="watch", what=one.what)
-        if not failed:
+        if not differences:  # else the next look confirms it: `add` may have written at the same time
             self._applied = customers
             _log.info("MinIO equals the documents", action="watch", customers=len(customers))
         return failed

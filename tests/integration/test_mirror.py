@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from bucket_policies import mirror, policy_documents
+from bucket_policies import minio_parts, mirror, policy_documents
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.settings import MirrorSettings
@@ -46,7 +46,7 @@ class Mirrored:
 
     @property
     def parts(self):
-        return mirror.wanted_parts(self.minio, [self.customer], self.settings)
+        return minio_parts.wanted_parts(self.minio, [self.customer], self.settings)
 
     def plan(self):
         return mirror.plan(self.minio, self.parts)
