@@ -318,9 +318,13 @@ class FakeWriter:
 
 @dataclass
 class FakeGrants:
-    """Notes the grants that were released."""
+    """Notes the grants that were released; those of `promised` are key and size."""
 
     released: list[tuple[str, str, str]] = field(default_factory=list)
+    promised: list[tuple[str, int]] = field(default_factory=list)
+
+    def outstanding(self, customer: str) -> list[tuple[str, int]]:
+        return self.promised
 
     def release(self, customer: str, upload_id: str, key: str) -> None:
         self.released.append((customer, upload_id, key))
