@@ -1,4 +1,4 @@
-"""What no grant vouches for must fit into the quota: in which order, beside which grants, by which listing."""
+"""What no grant vouches for must fit into the quota: in which order, beside which grants."""
 
 from dataclasses import replace
 from datetime import timedelta
