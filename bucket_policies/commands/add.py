@@ -19,7 +19,7 @@ from bucket_policies.settings import DocumentSettings, MirrorSettings, read_sett
 from bucket_policies.store import open_administration
 
 _WATCH = "`bucket-policies watch` or `apply` makes the buckets"
-_GENERATED_BYTES = 15
+_GENERATED_BYTES = 12
 
 
 def _option(name: str) -> Any:
@@ -82,7 +82,7 @@ def _password(customer: str, *, from_stdin: bool) -> tuple[str, bool]:
     password = read_password() if from_stdin else ask_password(f"Password of {customer} (empty: make one): ")
     is_generated = not (from_stdin or password)
     if is_generated:
-        password = secrets.token_urlsafe(_GENERATED_BYTES)
+        password = secrets.token_hex(_GENERATED_BYTES)
     users.check_password(password)
     return password, is_generated
 

@@ -1,38 +1,58 @@
 """`bucket-policies plan` and `apply` on real RabbitMQ and Cassandra: changes by hand, and mending them."""
 
-import json
-
 import pika
 import pytest
-from support.testbed import PEOPLE_APP, Platform, keyspace
+from support.rabbit import publish, waiting
+from support.testbed import PEOPLE_APP, Platform, eventually, keyspace
+
+from bucket_policies import mirror
+from bucket_policies.customers import CustomerDirectory
+from ingest_manager.mirrors import Cassandra, RabbitMQ
+from ingest_manager.settings import Settings
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
 
 
 class Scene:
-    """A customer that is all set up, and its systems with every right."""
+    """A customer that is all set up, and both systems with the manager's rights and with every right."""
 
     def __init__(self, folder, environment):
         self.platform = Platform(folder, environment)
         self.customer = self.platform.add_customer()
-        self.platform.command("bucket-policies", "apply")
         self.queue, self.keyspace = f"ingest.{self.customer}", keyspace(self.customer)
+        prefix = "INGEST_MANAGER_"
+        given = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in environment.items()
+            if name.startswith(prefix)
+        }
+        self.settings = Settings(_env_file=None, customer_ingestapps_dir=self.platform.apps, **given)
+        self.open()
+        self.apply()
 
-    def plan(self, code=0):
-        found = json.loads(self.platform.command("bucket-policies", "plan", "--json", code=code))
-        return [(one["system"], one["what"], one["now"]) for one in found["differences"]]
+    def open(self):
+        self.mirrors = (RabbitMQ(self.settings), Cassandra(self.settings))
 
-    def apply(self, code=0):
-        found = json.loads(self.platform.command("bucket-policies", "apply", "--json", code=code))
-        return [one["error"] for one in found["differences"]]
+    def close(self):
+        for one in self.mirrors:
+            one.close()
+
+    def _all(self, act):
+        customers = list(CustomerDirectory(self.platform.policies / "customers").current().values())
+        return [found for one in self.mirrors for found in act(one, one.parts(customers))]
+
+    def plan(self):
+        return [(one.system, one.what, one.now) for one in self._all(mirror.plan)]
+
+    def apply(self):
+        return [one.error for one in self._all(mirror.apply)]
 
     def cql(self, statement):
         self.platform.session.execute(statement)
 
     def broker(self, call):
-        connection = pika.BlockingConnection(
-            pika.URLParameters(self.platform.environment["RABBITMQ_ADMIN_URL"])
-        )
+        url = self.platform.environment["RABBITMQ_ADMIN_URL"]
+        connection = pika.BlockingConnection(pika.URLParameters(url))
         call(connection.channel())
         connection.close()
 
@@ -41,6 +61,7 @@ class Scene:
 def scene(tmp_path, environment):
     made = Scene(tmp_path, environment)
     yield made
+    made.close()
     made.platform.close()
 
 
@@ -53,24 +74,22 @@ def test_what_apply_has_made_is_no_difference_and_setup_finds_nothing_to_do(scen
 def test_everything_of_a_new_customer_is_planned_and_made(scene):
     customer = scene.platform.add_customer()
 
-    assert [found for found in scene.plan(1) if found[0] != "MinIO"] == [
+    assert scene.plan() == [
         ("RabbitMQ", f"queue ingest.{customer}", None),
         ("Cassandra", f"keyspace {keyspace(customer)}: replication", None),
         ("Cassandra", f"table {keyspace(customer)}.people", None),
     ]
-    assert set(scene.apply()) == {None}
-    assert scene.plan() == []
+    assert (scene.apply(), scene.plan()) == ([None] * 3, [])
 
 
 def test_queue_that_somebody_deleted_is_declared_again_with_its_binding(scene):
     scene.broker(lambda channel: channel.queue_delete(scene.queue))
 
-    assert scene.plan(1) == [("RabbitMQ", f"queue {scene.queue}", None)]
+    assert scene.plan() == [("RabbitMQ", f"queue {scene.queue}", None)]
     assert scene.apply() == [None]
     assert scene.plan() == []
-    scene.platform.put(scene.customer, "a.csv", b"id\n")
-    with scene.platform.manager():
-        scene.platform.settled(scene.customer, 1)
+    publish(scene.platform, scene.customer, b"{}")
+    eventually(lambda: waiting(scene.platform, scene.queue) == 1, what="an event in the queue")
 
 
 def test_queue_with_other_arguments_is_shown_and_left_to_people(scene):
@@ -80,10 +99,10 @@ def test_queue_with_other_arguments_is_shown_and_left_to_people(scene):
 
     scene.broker(declare_otherwise)
 
-    [(system, what, now)] = scene.plan(1)
+    [(system, what, now)] = scene.plan()
     assert (system, what) == ("RabbitMQ", f"queue {scene.queue}")
     assert now.startswith("PRECONDITION_FAILED - inequivalent arg 'x-d")
-    [error] = {error for error in scene.apply(1) if error}
+    [error] = {error for error in scene.apply() if error}
     assert error.startswith("RabbitMQ refused: PRECONDITION_FAILED")
     assert error.endswith("; once it is empty, delete it, and apply again")
     scene.broker(lambda channel: channel.queue_delete(scene.queue))
@@ -101,7 +120,7 @@ def test_table_that_somebody_changed_is_shown_and_mended(scene, drift):
     statement, now = TABLE_DRIFTS[drift]
     scene.cql(statement.format(keyspace=f'"{scene.keyspace}"'))
 
-    assert scene.plan(1) == [("Cassandra", f"table {scene.keyspace}.people", now)]
+    assert scene.plan() == [("Cassandra", f"table {scene.keyspace}.people", now)]
     assert scene.apply() == [None]
     assert scene.plan() == []
 
@@ -114,7 +133,7 @@ def test_table_with_another_key_and_a_keyspace_with_other_replication_are_left_t
         "{'class': 'SimpleStrategy', 'replication_factor': 2}"
     )
 
-    assert scene.plan(1) == [
+    assert scene.plan() == [
         (
             "Cassandra",
             f"keyspace {scene.keyspace}: replication",
@@ -126,7 +145,7 @@ def test_table_with_another_key_and_a_keyspace_with_other_replication_are_left_t
             "has the primary key (name), the app declares (id)",
         ),
     ]
-    replication, table = scene.apply(1)
+    replication, table = scene.apply()
     assert replication.startswith("an existing keyspace is left as it is: ALTER KEYSPACE ")
     assert table.endswith("has the primary key (name), the app declares (id)")
 
@@ -134,11 +153,15 @@ def test_table_with_another_key_and_a_keyspace_with_other_replication_are_left_t
 def test_app_that_is_refused_is_a_difference(scene):
     declaration = scene.platform.apps / scene.customer / "people" / "app.toml"
     declaration.write_text(PEOPLE_APP.replace("[table]", "[tables]"))
+    assert scene.plan() == []  # the last good version stays in force
+    scene.close()
+    scene.open()
 
-    [(system, what, now)] = scene.plan(1)
+    [(system, what, now)] = scene.plan()
 
     assert (system, what) == ("Cassandra", f"apps of {scene.customer}")
     assert now.startswith("refused: ")
+    assert scene.apply() == ["mend its app.toml; until then the last good version stays in force"]
 
 
 def test_right_of_the_auth_service_that_somebody_took_away_is_granted_by_apply(scene):
@@ -159,6 +182,7 @@ def test_right_of_the_auth_service_that_somebody_took_away_is_granted_by_apply(s
 )
 def test_system_that_does_not_answer_is_told_and_the_rest_is_compared(scene, setting, value, system):
     scene.platform.environment[setting] = value
+    scene.platform.command("bucket-policies", "apply", code=4)
     scene.platform.write_constraints(scene.customer, quota_kib=1)
 
     done = scene.platform.run("bucket-policies", "plan")
@@ -172,6 +196,7 @@ def test_system_that_does_not_answer_is_told_and_the_rest_is_compared(scene, set
 
 
 def test_missing_settings_leave_both_out_and_change_nothing_else(scene):
+    scene.platform.command("bucket-policies", "apply")
     del scene.platform.environment["INGEST_MANAGER_AMQP_URL"]
 
     assert scene.platform.command("bucket-policies", "plan").splitlines() == [
