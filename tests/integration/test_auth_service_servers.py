@@ -369,6 +369,4 @@ def test_password_of_an_unknown_customer_cannot_be_set(platform):
     done = platform.run("bucket-policies", "passwd", "nobody", text=f"{PASSWORD}\n")
 
     assert done.returncode == 1
-    assert done.stderr == (
-        "bucket-policies: there is no customer 'nobody': write customers/nobody.json first\n"
-    )
+    assert done.stderr == "bucket-policies: there is no customer 'nobody': bucket-policies add nobody\n"
