@@ -1,47 +1,50 @@
-"""The admin's command: `bucket-policies plan | apply | watch | passwd | auth-service`.
+"""The admin's command `bucket-policies`, and its two services, `watch` and `auth-service`.
 
-Reads the settings, builds what the command needs, prints, and turns errors into one line and an exit code:
-0 done or no difference, 1 a difference or a failure, 2 usage or settings, 4 a server does not answer.
+Turns errors into one line and an exit code: 0 done or no difference, 1 a difference or a failure, 2 usage or
+settings, 4 a server does not answer. The commands that end by themselves are in `commands`.
 """
 
-import getpass
-import json
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from typing import Annotated
 
 import structlog
 import typer
 import uvicorn
 
-from bucket_policies import logs, mirror, usage, users, watch
+from bucket_policies import command_line, logs, minio_parts, mirror, watch
 from bucket_policies.auth_service import create_app
-from bucket_policies.customers import Customer, CustomerDirectory
-from bucket_policies.errors import DocumentError, PolicyError, SettingsError, UnreachableError
+from bucket_policies.commands.add import add
+from bucket_policies.commands.passwd import passwd
+from bucket_policies.commands.plan import apply, plan
+from bucket_policies.commands.remove import remove
+from bucket_policies.commands.usage import usage
+from bucket_policies.customers import Customer
+from bucket_policies.errors import PolicyError, SettingsError, UnreachableError
 from bucket_policies.grant_store import CassandraSession
-from bucket_policies.mirror import Difference, Part
-from bucket_policies.settings import AuthSettings, DocumentSettings, MirrorSettings, read_settings
-from bucket_policies.store import Administration, open_administration, open_object_store
+from bucket_policies.mirror import Difference
+from bucket_policies.settings import AuthSettings, MirrorSettings, read_settings
+from bucket_policies.store import open_administration, open_object_store
 
 app = typer.Typer(
-    help="Who may put what where: MinIO made equal to the customers' documents, and the auth service.",
+    help="Who may put what where: every system made equal to the customers' documents, and the auth service.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+for command in (add, remove, passwd, plan, apply, usage):
+    app.command()(command)
 
 
 def main() -> None:
     """Run the command; no traceback reaches its user."""
     try:
-        sys.exit(usage.run(app, "bucket-policies"))
+        sys.exit(command_line.run(app, "bucket-policies"))
     except UnreachableError as error:
         _fail(str(error), 4)
     except SettingsError as error:
@@ -57,33 +60,9 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-@app.command()
-def plan(*, as_json: AsJson = False) -> None:
-    """Show how MinIO differs from the documents; exit 1 if it does.
-
-    \b
-    Examples:
-      1. bucket-policies plan
-      2. bucket-policies plan --json
-    """
-    _mirror(mirror.plan, as_json=as_json)
-
-
-@app.command()
-def apply(*, as_json: AsJson = False) -> None:
-    """Make MinIO equal to the documents: buckets, quotas, lifecycle, notifications, service users.
-
-    \b
-    Examples:
-      1. bucket-policies apply
-      2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies apply --json
-    """
-    _mirror(mirror.apply, as_json=as_json)
-
-
 @app.command("watch")
 def watch_documents() -> None:
-    """Apply the documents now and whenever one appears or changes, until interrupted.
+    """Apply the documents to MinIO now and whenever one appears or changes, until interrupted.
 
     \b
     Examples:
@@ -95,28 +74,12 @@ def watch_documents() -> None:
     minio = open_administration(settings)
 
     def apply_documents(customers: Iterable[Customer]) -> Sequence[Difference]:
-        return mirror.apply(minio, mirror.wanted_parts(minio, customers, settings))
+        return mirror.apply(minio, minio_parts.wanted_parts(minio, customers, settings))
 
     over = threading.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: over.set())
     watch.run(settings.customers_folder, apply_documents, over)
-
-
-@app.command()
-def passwd(customer: Annotated[str, typer.Argument(help="The customer's id.")]) -> None:
-    """Set a customer's password, asked for on the terminal or read from standard input.
-
-    \b
-    Examples:
-      1. bucket-policies passwd customer-1
-      2. pwgen 20 1 | bucket-policies passwd customer-1
-    """
-    settings = read_settings(DocumentSettings)
-    if customer not in CustomerDirectory(settings.customers_folder).current():
-        raise DocumentError(f"there is no customer {customer!r}: write customers/{customer}.json first")
-    users.set_password(settings.users_document, customer, _new_password())
-    typer.echo(f"the password of {customer} is set")
 
 
 @app.command()
@@ -154,41 +117,6 @@ def auth_service(
             "listening", host=host, port=port, tls=bool(settings.tls_key), demo=demo
         )
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def _mirror(act: Callable[[Administration, Iterable[Part]], Sequence[Difference]], *, as_json: bool) -> None:
-    settings = read_settings(MirrorSettings)
-    directory = CustomerDirectory(settings.customers_folder)
-    customers = directory.current()
-    minio = open_administration(settings)
-    differences = act(minio, mirror.wanted_parts(minio, customers.values(), settings))
-    for document, problem in directory.problems.items():
-        typer.echo(f"{document}: refused: {problem}", err=True)
-    if as_json:
-        found = {"differences": [asdict(one) for one in differences], "refused": dict(directory.problems)}
-        typer.echo(json.dumps(found, default=str))
-    else:
-        _show(differences, "was {}, is {}" if act is mirror.apply else "now {}, wanted {}")
-    left = [one for one in differences if one.error or act is mirror.plan]
-    if left or directory.problems:
-        raise typer.Exit(1)
-    if not as_json:
-        typer.echo(f"MinIO equals the documents of {len(customers)} customers")
-
-
-def _show(differences: Sequence[Difference], wording: str) -> None:
-    for one in differences:
-        change = wording.format(json.dumps(one.now, default=str), json.dumps(one.wanted))
-        typer.echo(f"{one.what}: {one.error or change}", err=bool(one.error))
-
-
-def _new_password() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    password = getpass.getpass("New password: ")
-    if getpass.getpass("Once more: ") != password:
-        raise DocumentError("the two differ, nothing is changed")
-    return password
 
 
 def _listening(address: str) -> socket.socket:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from bucket_policies.errors import DocumentError
+from bucket_policies.json_keys import refuse_repeated_keys
 from bucket_policies.rules import FileRules, Violation, escaped
 
 EXPANSION = 100  # expanded_kib / data_sizes by default: above any honest text, a tenth of what a bomb reaches
@@ -49,7 +50,7 @@ class Constraints(BaseModel):
     ['format', 'size']
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     formats: tuple[Annotated[str, AfterValidator(_checked_ending)], ...] = Field(min_length=1)
     """Endings that a file may have, in lower or upper case."""
@@ -100,6 +101,7 @@ def parse_constraints(document: bytes) -> Constraints:
     Raises:
         DocumentError: with key, value and what is allowed, for everything that is wrong at once.
     """
+    refuse_repeated_keys(document)
     try:
         return Constraints.model_validate_json(document)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from bucket_policies.constraints import Constraints, parse_constraints
 from bucket_policies.errors import DocumentError
+from bucket_policies.rules import escaped
 
 STAGING_PREFIX = "staging-"
 ARCHIVE_PREFIX = "archive-"
@@ -57,6 +58,19 @@ class Customer:
 def is_customer_id(text: str) -> bool:
     """Ask whether a text can be a customer's id."""
     return bool(_ID.fullmatch(text)) and not _RESERVED.fullmatch(text)
+
+
+def check_customer_id(text: str) -> None:
+    """Make sure that a text can be a customer's id.
+
+    Raises:
+        DocumentError: it cannot.
+    """
+    if not is_customer_id(text):
+        raise DocumentError(
+            f"'{escaped(text)}' cannot be a customer: an id has 3 to 42 lower-case letters, digits and "
+            "single hyphens inside, and is not ingest, unrouted or system…"
+        )
 
 
 def customer_of_bucket(bucket: str) -> str | None:
@@ -142,11 +156,7 @@ def read_customer(document: Path) -> Customer:
         DocumentError: the id or the document breaks the rules, or the file cannot be read.
     """
     customer_id = document.name.removesuffix(".json")
-    if not is_customer_id(customer_id):
-        raise DocumentError(
-            f"'{customer_id}' cannot be a customer: an id has 3 to 42 lower-case letters, digits and single "
-            "hyphens inside, and is not ingest, unrouted or system…"
-        )
+    check_customer_id(customer_id)
     try:
         return Customer(customer_id, parse_constraints(document.read_bytes()))
     except OSError as error:

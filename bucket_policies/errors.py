@@ -2,14 +2,19 @@
 
 PolicyError
 ├── DocumentError      a document breaks the rules; says key, value and what is allowed
+├── UnfinishedError    a customer has objects without outcome
 ├── SettingsError      a setting is missing or unusable
+│   └── NotGivenError  a whole system's settings are not given on this machine
 ├── TokenError         a status token is malformed, forged or expired
 ├── LoginError         a login is wrong, or its password a published one
 ├── TooManyAttemptsError   too many bad logins within a minute, or credentials at once
 ├── StoreError         MinIO answered and refused
+├── MirrorError        another system answered and refused
 ├── GrantError         Cassandra answered and refused, or a customer's grants stayed contended
-└── UnreachableError   MinIO or Cassandra does not answer; trying later may help
+└── UnreachableError   a server does not answer; trying later may help
 """
+
+from collections.abc import Sequence
 
 
 class PolicyError(Exception):
@@ -20,8 +25,20 @@ class DocumentError(PolicyError):
     """A document of the admin is refused."""
 
 
+class UnfinishedError(PolicyError):
+    """A customer cannot be removed yet: it has objects without outcome."""
+
+
 class SettingsError(PolicyError):
     """A setting is missing or unusable."""
+
+
+class NotGivenError(SettingsError):
+    """Settings that only some machines have are missing on this one; `missing` names them."""
+
+    def __init__(self, message: str, missing: Sequence[str]) -> None:
+        super().__init__(message)
+        self.missing = tuple(missing)
 
 
 class TokenError(PolicyError):
@@ -46,6 +63,10 @@ class StoreError(PolicyError):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+class MirrorError(PolicyError):
+    """A system beside MinIO refused a call."""
 
 
 class GrantError(PolicyError):

@@ -21,7 +21,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
 from bucket_policies.errors import GrantError, UnreachableError
-from bucket_policies.settings import AuthSettings
+from bucket_policies.settings import GrantSettings
 
 # Tombstones slow reads down, and one dropped early can at worst bring a grant back until its TTL ends.
 SCHEMA = (
@@ -38,6 +38,7 @@ _RESERVE = (
     "WHERE customer = ? AND upload_id = ? IF last_upload = ?"
 )
 _RELEASE = "DELETE sizes[?] FROM ingest.grants WHERE customer = ? AND upload_id = ?"
+_END = "DELETE FROM ingest.grants WHERE customer = ?"
 
 # The driver's errors: what the statement's fault is, and everything else.
 REFUSALS = (
@@ -93,6 +94,15 @@ class GrantStore:
         """Add up the bytes that are promised to a customer."""
         return _promised(self._session.execute(_READ, (customer,)))
 
+    def outstanding(self, customer: str) -> list[tuple[str, int]]:
+        """Return key and size of everything that is promised to a customer."""
+        rows = self._session.execute(_READ, (customer,))
+        return [granted for row in rows if row["sizes"] for granted in row["sizes"].items()]
+
+    def end(self, customer: str) -> None:
+        """Forget every grant of a customer."""
+        self._session.execute(_END, (customer,))
+
     def reserve(
         self, customer: str, upload_id: str, decide: Callable[[int], Share], *, ttl_seconds: int
     ) -> Share:
@@ -131,9 +141,9 @@ def _promised(rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 class CassandraSession:
-    """Cassandra for the auth service: connected when first needed, so that either may start first."""
+    """Cassandra with the auth service's role: connected when first needed, so that either may start first."""
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, settings: GrantSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._cluster: Any = None

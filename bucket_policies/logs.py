@@ -18,5 +18,5 @@ def configure() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
-    for noisy in ("botocore", "cassandra", "urllib3", "uvicorn"):
+    for noisy in ("botocore", "cassandra", "pika", "urllib3", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -54,15 +54,21 @@ def archive_lifecycle(replay_days: int) -> list[Document]:
     ]
 
 
-def granter_policy() -> Document:
+def granter_policy(removed: Sequence[str] = ()) -> Document:
     """Let the auth service sign PUTs into staging, measure what lies there, and lend what S3 tools need.
 
-    Temporary credentials can do no more than whoever made them.
+    Signed PUTs and temporary credentials can do no more than whoever made them, whenever they are used: so
+    those of removed customers end here, at once.
     """
-    return _policy(
+    statements = [
         _allow(["s3:PutObject", *TOOL_OBJECT_ACTIONS], [_objects(STAGING_PREFIX)]),
         _allow(["s3:ListBucketVersions", *TOOL_BUCKET_ACTIONS], [_buckets(STAGING_PREFIX)]),
-    )
+    ]
+    buckets = [f"arn:aws:s3:::{STAGING_PREFIX}{customer}" for customer in removed]
+    if buckets:
+        resources = [resource for bucket in buckets for resource in (bucket, f"{bucket}/*")]
+        statements.append({"Effect": "Deny", "Action": ["s3:*"], "Resource": resources})
+    return _policy(*statements)
 
 
 def session_policy(customer: Customer) -> str:

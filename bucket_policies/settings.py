@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bucket_policies.certificates import CaFile, check_pair
-from bucket_policies.errors import SettingsError
+from bucket_policies.errors import NotGivenError, SettingsError
 from bucket_policies.secret_files import SecretFileSettings
 
 PREFIX = "BUCKET_POLICIES_"
@@ -81,11 +81,8 @@ class MirrorSettings(StoreSettings):
     """Its secret key."""
 
 
-class AuthSettings(StoreSettings):
-    """What the auth service needs."""
-
-    s3_public_url: str = Field(pattern=_ADDRESS)
-    """MinIO's address as customers see it; the host is part of a signature."""
+class GrantSettings(DocumentSettings):
+    """How to reach the grants in Cassandra."""
 
     cassandra_hosts: Annotated[tuple[str, ...], NoDecode]
     """Contact points of Cassandra, separated by commas."""
@@ -98,6 +95,18 @@ class AuthSettings(StoreSettings):
 
     cassandra_password: SecretStr
     """Its password."""
+
+    @field_validator("cassandra_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(host.strip() for host in value.split(",")) if isinstance(value, str) else value
+
+
+class AuthSettings(GrantSettings, StoreSettings):
+    """What the auth service needs."""
+
+    s3_public_url: str = Field(pattern=_ADDRESS)
+    """MinIO's address as customers see it; the host is part of a signature."""
 
     token_key: Annotated[SecretStr, Field(min_length=16)]
     """Key of status tokens and grants, shared with the ingest manager."""
@@ -131,11 +140,6 @@ class AuthSettings(StoreSettings):
         """The token key, to seal with."""
         return self.token_key.get_secret_value().encode()
 
-    @field_validator("cassandra_hosts", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(host.strip() for host in value.split(",")) if isinstance(value, str) else value
-
     @field_validator("tls_key")
     @classmethod
     def _check_pair(cls, key: Path | None, info: ValidationInfo) -> Path | None:
@@ -150,13 +154,18 @@ def read_settings(kind: type[S], **given: str) -> S:
     """Read the settings of one command; what is given wins over the environment.
 
     Raises:
-        SettingsError: naming each variable that is missing or unusable, never its value.
+        SettingsError: naming each variable that is missing or unusable, never its value; NotGivenError where
+            that is all that is wrong.
     """
     try:
         return kind(**given)  # type: ignore[arg-type] # pydantic checks what is given
     except ValidationError as error:
-        problems = [f"{_variable(detail['loc'][0])}: {detail['msg']}" for detail in error.errors()]
-        raise SettingsError("; ".join(problems)) from None  # its cause would show the values
+        details = error.errors()
+        problems = "; ".join(f"{_variable(detail['loc'][0])}: {detail['msg']}" for detail in details)
+        if any(detail["type"] != "missing" for detail in details):
+            raise SettingsError(problems) from None  # its cause would show the values
+        missing = [_variable(detail["loc"][0]) for detail in details]
+        raise NotGivenError(problems, missing) from None
 
 
 def _variable(field: int | str) -> str:

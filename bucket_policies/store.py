@@ -1,4 +1,4 @@
-"""MinIO, for the auth service with the granter's login and for `mirror` with the administrator's.
+"""MinIO, for the auth service with the granter's login and for `minio_parts` with the administrator's.
 
 The only importer of boto3 and minio; what they raise leaves here as one of our own errors.
 """
@@ -42,6 +42,7 @@ _NOTHING_THERE = {
     "XMinioAdminNoSuchPolicy",
     "XMinioAdminNoSuchUser",
 }
+_THERE_ALREADY = {"BucketAlreadyOwnedByYou"}  # somebody else was first with the same
 _UNKNOWN_LOGIN = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
 _T = TypeVar("_T")
 
@@ -135,11 +136,12 @@ class ObjectStore:
 
 @dataclass(frozen=True)
 class Administration:
-    """MinIO with the administrator's login; what is read and written with it is `mirror`'s to say."""
+    """MinIO with the administrator's login; what is read and written with it is `minio_parts`' to say."""
 
     s3: "S3Client"
     admin: MinioAdmin
     open_as: Callable[[str, SecretStr], "S3Client"]
+    name: str = "MinIO"
 
     def read(self, call: Callable[[], _T]) -> _T | None:
         """Read something; None where there is no such thing."""
@@ -153,8 +155,12 @@ class Administration:
 
     def write(self, call: Callable[[], object]) -> None:
         """Change something."""
-        with minio_errors("a change"):
-            call()
+        try:
+            with minio_errors("a change"):
+                call()
+        except StoreError as error:
+            if error.code not in _THERE_ALREADY:
+                raise
 
     def is_login(self, access_key: str, secret_key: SecretStr) -> bool:
         """Ask whether MinIO knows this user with this secret key."""
@@ -172,7 +178,7 @@ def open_object_store(settings: AuthSettings) -> ObjectStore:
 
 
 def open_administration(settings: MirrorSettings) -> Administration:
-    """Open MinIO for `mirror`; nothing is asked of it yet."""
+    """Open MinIO with the administrator's login; nothing is asked of it yet."""
     url = urlsplit(settings.s3_url)
     secret = settings.admin_secret_key.get_secret_value()
     admin = MinioAdmin(

@@ -1,31 +1,81 @@
-"""Runs a command line that is built with typer, so that wrong usage is one line, too.
+"""How much of its quota a customer uses: what lies in its buckets, and what is granted.
 
-Shared by the commands of the admin and of ops; what other faults mean is left to their `cli`.
+Used is what the auth service counts: every version in staging and every grant. Only reads.
 """
 
-import sys
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-import typer
-from typer._click.exceptions import (
-    ClickException,
-    NoArgsIsHelpError,
-)  # typer's own click, under no other name
+from bucket_policies.customers import Customer
+from bucket_policies.store import Administration
 
-USAGE = 2
-INTERRUPTED = 130
+ARCHIVED_OBJECTS = "objects/"
 
 
-def run(app: typer.Typer, name: str) -> int:
-    """Run what the command line asks for; return the exit code."""
-    try:
-        return int(app(prog_name=name, standalone_mode=False) or 0)
-    except NoArgsIsHelpError as error:
-        error.show()
-    except ClickException as error:
-        message = " ".join(error.format_message().split())  # a list of choices has lines of its own
-        told = message.removeprefix("Invalid value: ").removesuffix(".")
-        print(f"{name}: {told}; see --help", file=sys.stderr)
-    except typer.Abort:
-        print(f"{name}: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    return USAGE
+@dataclass(frozen=True)
+class Usage:
+    """One customer's numbers, in bytes."""
+
+    customer: str
+    quota_bytes: int
+    bucket_quota_bytes: int | None
+    """What MinIO has; None where there is no bucket, or no quota on it."""
+    staged_bytes: int
+    staged_files: int
+    granted_bytes: int | None
+    """Promised and not arrived; None where the grants cannot be read here."""
+    archived_bytes: int
+    archived_files: int
+    last_arrival_at: datetime | None
+    """Of what still lies in staging or in the archive."""
+
+    @property
+    def used_bytes(self) -> int:
+        """What counts against the quota."""
+        return self.staged_bytes + (self.granted_bytes or 0)
+
+    @property
+    def free_bytes(self) -> int:
+        """What may still come."""
+        return max(self.quota_bytes - self.used_bytes, 0)
+
+    @property
+    def is_over(self) -> bool:
+        """Ask whether more is used than the document allows."""
+        return self.used_bytes > self.quota_bytes
+
+
+def measure(minio: Administration, customer: Customer, granted_bytes: int | None) -> Usage:
+    """Measure a customer's buckets.
+
+    Raises:
+        StoreError: MinIO refused.
+        UnreachableError: MinIO does not answer.
+    """
+    staged = minio.read(lambda: list(_versions(minio, customer.staging_bucket))) or []
+    archived = minio.read(lambda: list(_versions(minio, customer.archive_bucket))) or []
+    came = [*staged, *(one for one in archived if one["Key"].startswith(ARCHIVED_OBJECTS))]
+    return Usage(
+        customer=customer.id,
+        quota_bytes=customer.constraints.quota_kib * 1024,
+        bucket_quota_bytes=minio.read(lambda: bucket_quota(minio, customer.staging_bucket)) or None,
+        staged_bytes=sum(one["Size"] for one in staged),
+        staged_files=len(staged),
+        granted_bytes=granted_bytes,
+        archived_bytes=sum(one["Size"] for one in archived),
+        archived_files=len(archived),
+        last_arrival_at=max((one["LastModified"] for one in came), default=None),
+    )
+
+
+def bucket_quota(minio: Administration, bucket: str) -> int:
+    """Return the quota that MinIO has for a bucket, 0 for none."""
+    return int(json.loads(minio.admin.bucket_quota_get(bucket))["quota"])
+
+
+def _versions(minio: Administration, bucket: str) -> Iterator[Any]:
+    for page in minio.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        yield from page.get("Versions", ())

@@ -16,6 +16,7 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bucket_policies.errors import DocumentError
+from bucket_policies.json_keys import refuse_repeated_keys
 
 PUBLISHED_PASSWORDS = frozenset({"password-1", "password-2"})  # the demo's: everybody knows them
 SHORTEST_PASSWORD = 8
@@ -32,7 +33,11 @@ def read_users(document: Path) -> dict[str, str]:
         DocumentError: naming the customer whose hash is of no known form, never the hash.
     """
     try:
-        users = json.loads(document.read_bytes())
+        text = document.read_bytes()
+        refuse_repeated_keys(text)
+        users = json.loads(text)
+    except DocumentError as error:
+        raise DocumentError(f"{document.name}: {error}") from error
     except OSError as error:
         raise DocumentError(f"{document.name}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -70,19 +75,49 @@ def set_password(document: Path, customer: str, password: str) -> None:
     """Store a new password, hashed with argon2id; the document is replaced as a whole.
 
     Raises:
-        DocumentError: the password is too short or published, or the document cannot be read.
+        DocumentError: the password is too short or published, or the document cannot be read or written.
+    """
+    check_password(password)
+    users = read_users(document) if document.exists() else {}
+    users[customer] = _HASHER.hash(password)
+    _replace(document, users)
+
+
+def check_password(password: str) -> None:
+    """Make sure that a password may be set.
+
+    Raises:
+        DocumentError: it is too short or published.
     """
     if len(password) < SHORTEST_PASSWORD or password in PUBLISHED_PASSWORDS:
         raise DocumentError(
             f"a password has {SHORTEST_PASSWORD} characters or more and is none of the demo's"
         )
+
+
+def remove_password(document: Path, customer: str) -> bool:
+    """Take a customer's password away; return whether there was one.
+
+    Raises:
+        DocumentError: the document cannot be read or written.
+    """
     users = read_users(document) if document.exists() else {}
-    users[customer] = _HASHER.hash(password)
-    with tempfile.NamedTemporaryFile("w", dir=document.parent, prefix=".users-", delete=False) as new:
-        new.write(json.dumps(users, indent=4) + "\n")
-    if document.exists():
-        Path(new.name).chmod(document.stat().st_mode)
-    Path(new.name).replace(document)
+    if customer not in users:
+        return False
+    del users[customer]
+    _replace(document, users)
+    return True
+
+
+def _replace(document: Path, users: Mapping[str, str]) -> None:
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=document.parent, prefix=".users-", delete=False) as new:
+            new.write(json.dumps(users, indent=4) + "\n")
+        if document.exists():
+            Path(new.name).chmod(document.stat().st_mode)
+        Path(new.name).replace(document)
+    except OSError as error:
+        raise DocumentError(f"{document}: cannot be written: {error.strerror}") from error
 
 
 def _is_hash(stored: str) -> bool:

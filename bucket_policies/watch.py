@@ -17,6 +17,7 @@ from bucket_policies.mirror import Difference
 
 LOOK_SECONDS = 5
 _DEBOUNCE_MS = 200  # an editor's several writes are one change
+_TURNS = 4
 _log = structlog.get_logger(__name__)
 
 Apply = Callable[[Sequence[Customer]], Sequence[Difference]]
@@ -43,18 +44,21 @@ class Watch:
         self._told = problems
 
     def _apply_all(self, customers: Mapping[str, Customer]) -> dict[str, str]:
-        try:
-            differences = self._apply(list(customers.values()))
-        except PolicyError as error:
-            return {"MinIO": str(error)}
-        failed = {one.what: one.error for one in differences if one.error}
-        for one in differences:
-            if not one.error:
-                _log.info("applied", action="watch", what=one.what)
-        if not failed:
-            self._applied = customers
-            _log.info("MinIO equals the documents", action="watch", customers=len(customers))
-        return failed
+        for _ in range(_TURNS):  # the last one finds it as it should be: `add` may write at the same time
+            try:
+                differences = self._apply(list(customers.values()))
+            except PolicyError as error:
+                return {"MinIO": str(error)}
+            for one in differences:
+                if not one.error:
+                    _log.info("applied", action="watch", what=one.what)
+            if failed := {one.what: one.error for one in differences if one.error}:
+                return failed
+            if not differences:
+                self._applied = customers
+                _log.info("MinIO equals the documents", action="watch", customers=len(customers))
+                break
+        return {}
 
 
 def run(folder: Path, apply: Apply, over: threading.Event, *, look_seconds: float = LOOK_SECONDS) -> None:

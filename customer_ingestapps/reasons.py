@@ -249,6 +249,7 @@ as it is. In a JSON array, what cannot be read as JSON ends the file; in JSON li
 | code | means | what to do |
 |---|---|---|
 | `format`, `size`, `name`, `too_many_files` | A constraint of the customer is broken. | See customer.md. |
+| `over_quota` | Put by another tool than `fetchdata` when the quota was full. | Put it again later. |
 | `duplicate` | The same file of the same upload came again. | Nothing. |
 | `gone` | The object was deleted before it was loaded. | Send it again. |
 | `app_refused` | The customer's app is not in order. | The admin mends it, ops replay. |

@@ -24,7 +24,7 @@ def page() -> str:
     sections = {
         "Ingest manager, status service": rows(Settings),
         "Auth service": rows(AuthSettings),
-        "`bucket-policies plan`, `apply`, `watch`": rows(MirrorSettings),
+        "`bucket-policies add`, `remove`, `plan`, `apply`, `usage`, `watch`": rows(MirrorSettings),
     }
     return HEAD + "".join(section(title, list(lines)) for title, lines in sections.items())
 

@@ -1,7 +1,8 @@
 """Whether an object may be loaded beside the others: the step of a load between opening and reading.
 
 An object with a genuine grant is the first of its upload and key, or a duplicate. One without takes a place
-in the allowance of its customer's temporary credentials, if any were valid when it came.
+in the allowance of its customer's temporary credentials, if any were valid when it came, and must fit into
+the quota; the bytes of a grant were reserved.
 """
 
 from collections.abc import Mapping
@@ -10,10 +11,14 @@ from uuid import UUID
 
 from bucket_policies import tokens
 from bucket_policies.allowances import AllowanceStore
+from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore
+from bucket_policies.rules import Violation
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus, Outcome
+from ingest_manager.object_store import OpenObject
+from ingest_manager.staging_quota import StagingQuota
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Admission:
     grants: GrantStore
     allowances: AllowanceStore
     seal_key: bytes
+    quota: StagingQuota
 
     def vouched(self, event: ObjectEvent) -> ObjectEvent:
         """Return the event without an upload id that no grant of ours vouches for."""
@@ -49,6 +55,12 @@ class Admission:
         if violation is None:
             return None
         return Outcome(status=LoadStatus.REJECTED, reason=violation.rule, message=violation.message)
+
+    def violations(self, load: Load, source: OpenObject, customer: Customer) -> list[Violation]:
+        """Judge an object by its customer's constraints, and by the quota if nothing was reserved for it."""
+        broken = customer.constraints.violations(load.key, source.size)
+        is_reserved = self.upload_of(load, source.metadata) is not None
+        return broken if broken or is_reserved else self.quota.violations(load, customer)
 
     def _first_of_upload(self, load: Load, upload_id: str) -> UUID:
         """End the grant of an upload's object; return the first load of this upload and key."""

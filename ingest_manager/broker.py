@@ -24,7 +24,7 @@ from pika.exceptions import (
 )
 
 from ingest_manager import topology
-from ingest_manager.errors import ServerDown
+from ingest_manager.errors import PermanentError, ServerDown
 
 log = structlog.get_logger(__name__)
 
@@ -101,18 +101,50 @@ def open_channel(url: str) -> Iterator[BlockingChannel]:
 def declare(channel: BlockingChannel, retry_pauses: Iterable[int]) -> None:
     """Declare everything that exists whoever the customers are; repeating it changes nothing."""
     for exchange in topology.exchanges():
-        channel.exchange_declare(exchange.name, exchange.kind, durable=True, arguments=exchange.arguments)
+        _declare(channel, exchange)
     for queue in topology.queues(retry_pauses):
-        channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+        _declare(channel, queue)
     for binding in topology.bindings():
         _bind(channel, binding)
 
 
 def declare_customer(channel: BlockingChannel, queue_name: str, bucket: str) -> None:
     """Declare a customer's queue and the way of its bucket's events into it."""
-    queue = topology.customer_queue(queue_name)
-    channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
-    _bind(channel, topology.customer_binding(bucket, queue.name))
+    _declare(channel, topology.customer_queue(queue_name))
+    _bind(channel, topology.customer_binding(bucket, queue_name))
+
+
+def present(url: str, declared: topology.Exchange | topology.Queue) -> str | None:
+    """Tell how an exchange or queue is: as declared, or what the broker says is different; None if absent.
+
+    Raises:
+        ServerDown: the broker cannot be reached.
+    """
+    with open_channel(url) as channel:
+        try:
+            _declare(channel, declared, passive=True)
+            _declare(channel, declared)  # compares what is there, now that it is
+        except ChannelClosedByBroker as error:
+            return None if error.reply_code == _NOT_FOUND else str(error.reply_text)
+    return topology.AS_DECLARED
+
+
+def make(url: str, *declared: topology.Exchange | topology.Queue | topology.Binding) -> None:
+    """Declare some parts of the topology.
+
+    Raises:
+        PermanentError: the broker refuses one, mostly as there is another one of its name.
+        ServerDown: the broker cannot be reached.
+    """
+    with open_channel(url) as channel:
+        try:
+            for one in declared:
+                if isinstance(one, topology.Binding):
+                    _bind(channel, one)
+                else:
+                    _declare(channel, one)
+        except ChannelClosedByBroker as error:
+            raise PermanentError(f"RabbitMQ refused: {error.reply_text}", "rabbitmq_refused") from error
 
 
 def count_waiting(url: str, queue: str) -> int:
@@ -183,6 +215,18 @@ def take_messages(
 
 def _messages_in(channel: BlockingChannel, queue: str) -> int:
     return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+
+def _declare(
+    channel: BlockingChannel, declared: topology.Exchange | topology.Queue, *, passive: bool = False
+) -> None:
+    arguments = declared.arguments
+    if isinstance(declared, topology.Exchange):
+        channel.exchange_declare(
+            declared.name, declared.kind, passive=passive, durable=True, arguments=arguments
+        )
+    else:
+        channel.queue_declare(declared.name, passive=passive, durable=True, arguments=arguments)
 
 
 def _bind(channel: BlockingChannel, binding: topology.Binding) -> None:

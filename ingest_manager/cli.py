@@ -9,7 +9,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from bucket_policies import usage
+from bucket_policies import command_line
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.errors import SettingsError
 from customer_ingestapps.errors import IngestAppError
@@ -107,7 +107,7 @@ def main() -> None:
     """Run the command; every fault is one line and an exit code."""
     logs.configure()
     try:
-        sys.exit(usage.run(cli, "ingest-manager"))
+        sys.exit(command_line.run(cli, "ingest-manager"))
     except ValidationError as error:
         first = error.errors()[0]
         name = "INGEST_MANAGER_" + str(first["loc"][0]).upper() if first["loc"] else "settings"

@@ -97,7 +97,7 @@ class Loading:
         return replace(outcome, size=source.size, upload_id=upload_id, sha256=source.sha256)
 
     def _judge(self, lease: Lease, source: OpenObject, customer: Customer, app: App) -> Outcome:
-        for violation in customer.constraints.violations(lease.load.key, source.size):
+        for violation in self.admission.violations(lease.load, source, customer):
             return Outcome(status=LoadStatus.REJECTED, reason=violation.rule, message=violation.message)
         if isinstance(app, FileRejected):
             return Accounts().refusal(app)

@@ -41,6 +41,7 @@ from ingest_manager.memory_limit import limit_memory
 from ingest_manager.row_writer import RowWriter
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment, Busy, ServerLost, Settlement
+from ingest_manager.staging_quota import StagingQuota
 
 log = structlog.get_logger(__name__)
 
@@ -147,13 +148,15 @@ def _loading(context: WorkerContext, session: CassandraSession) -> Loading:
     settings = context.settings
     on_effect = context.on_effect or (lambda _: None)
     ledger = connect_ledger(settings, session)
+    store, grants = connect_store(settings), GrantStore(session)
     seal_key = settings.token_key.get_secret_value().encode()
+    quota = StagingQuota(store, grants)
     return Loading(
         ledger=ledger,
-        archive=Archive(connect_store(settings), on_effect),
+        archive=Archive(store, on_effect),
         registry=Registry(settings.customer_ingestapps_dir),
         writer=RowWriter(session),
-        admission=Admission(ledger, GrantStore(session), AllowanceStore(session), seal_key),
+        admission=Admission(ledger, grants, AllowanceStore(session), seal_key, quota),
         attempts=settings.attempts,
         renew_seconds=settings.lease_renew_seconds,
         should_stop=context.stop.is_set,

@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 import httpx
 import pytest
+from support.testbed import eventually
 
 from bucket_policies.grant_store import CassandraSession, GrantStore, Share
 from bucket_policies.settings import AuthSettings
@@ -245,6 +246,55 @@ def test_grants_end_by_themselves(platform):
     session.close()
 
 
+def test_bytes_of_a_grant_that_ends_unused_are_free_again(platform):
+    session, customer = session_of(platform), f"ender-{uuid.uuid4().hex[:12]}"
+    grants = GrantStore(session)
+
+    def decide(used):
+        return Share({"a.csv": 10} if used + 10 <= 10 else {}, used)
+
+    def reserve(upload_id):
+        return dict(grants.reserve(customer, upload_id, decide, ttl_seconds=10).sizes)
+
+    assert (reserve("upload-1"), reserve("upload-2")) == ({"a.csv": 10}, {})
+    assert eventually(lambda: reserve("upload-3")) == {"a.csv": 10}
+    session.close()
+
+
+def test_bytes_of_an_object_that_leaves_staging_are_free_again(start, platform):
+    customer = platform.add_customer(quota_kib=1)
+    service, content = start(), b"x" * KIB
+
+    def is_granted(answer):
+        return "url" in answer["files"][0]
+
+    first = service.offer(customer, ("a.csv", content))
+    assert put(first["files"][0], content).status_code == 200
+    assert not is_granted(service.offer(customer, ("b.csv", content)))
+
+    session = session_of(platform)  # what the manager does: it ends the grant, and then moves the version
+    GrantStore(session).release(customer, first["upload_id"], "a.csv")
+    session.close()
+    assert not is_granted(service.offer(customer, ("b.csv", content)))
+    [version] = platform.s3.list_object_versions(Bucket=f"staging-{customer}")["Versions"]
+    platform.s3.delete_object(Bucket=f"staging-{customer}", Key="a.csv", VersionId=version["VersionId"])
+
+    assert is_granted(service.offer(customer, ("b.csv", content)))
+
+
+def test_edited_quota_holds_for_the_next_call(start, platform):
+    customer = platform.add_customer(quota_kib=1)
+    service, document = start(), platform.folder / "customers" / f"{customer}.json"
+
+    def offer():
+        answer = service.offer(customer, ("a.csv", b"x" * 2 * KIB))
+        return [violation["limit"] for violation in answer["files"][0].get("violations", [])]
+
+    assert offer() == [KIB]
+    document.write_text(document.read_text().replace('"quota_kib": 1', '"quota_kib": 2'))
+    assert offer() == []
+
+
 def test_service_answers_health_and_ends_cleanly_on_sigterm(start):
     service = start()
 
@@ -319,6 +369,4 @@ def test_password_of_an_unknown_customer_cannot_be_set(platform):
     done = platform.run("bucket-policies", "passwd", "nobody", text=f"{PASSWORD}\n")
 
     assert done.returncode == 1
-    assert done.stderr == (
-        "bucket-policies: there is no customer 'nobody': write customers/nobody.json first\n"
-    )
+    assert done.stderr == "bucket-policies: there is no customer 'nobody': bucket-policies add nobody\n"

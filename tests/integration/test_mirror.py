@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from bucket_policies import mirror, policy_documents
+from bucket_policies import minio_parts, mirror, policy_documents
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.settings import MirrorSettings
@@ -46,7 +46,7 @@ class Mirrored:
 
     @property
     def parts(self):
-        return mirror.wanted_parts(self.minio, [self.customer], self.settings)
+        return minio_parts.wanted_parts(self.minio, [self.customer], self.settings)
 
     def plan(self):
         return mirror.plan(self.minio, self.parts)
@@ -285,7 +285,7 @@ def test_manager_may_not_put_into_staging_nor_delete_a_bare_key(mirrored):
 
 @pytest.fixture
 def command(mirrored, environment, tmp_path):
-    """Run `bucket-policies` on a folder with this test's customer."""
+    """Run `bucket-policies` on a folder with this test's customer, where only MinIO's settings are given."""
     (tmp_path / "customers").mkdir()
     (tmp_path / "customers" / f"{mirrored.customer.id}.json").write_text(DOCUMENT)
     settings = mirrored.settings
@@ -296,11 +296,12 @@ def command(mirrored, environment, tmp_path):
         "BUCKET_POLICIES_MANAGER_ACCESS_KEY": settings.manager_access_key,
         "BUCKET_POLICIES_MANAGER_SECRET_KEY": settings.manager_secret_key.get_secret_value(),
     }
+    here = {name: value for name, value in environment.items() if not name.startswith("INGEST_MANAGER_")}
 
     def run(*arguments, **changes):
         return subprocess.run(
             [COMMAND, *arguments],
-            env=environment | ours | changes,
+            env=here | ours | changes,
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -310,10 +311,12 @@ def command(mirrored, environment, tmp_path):
     return run
 
 
-def test_command_says_that_there_is_no_difference(command):
+def test_command_says_that_there_is_no_difference_and_what_is_not_looked_at(command):
     for done in (command("plan"), command("apply")):
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "MinIO equals the documents of 1 customers\n"
+        left_out, equal = done.stdout.splitlines()
+        assert left_out.startswith("RabbitMQ and Cassandra are left out: INGEST_MANAGER_")
+        assert equal == "MinIO equals the documents of 1 customers"
 
 
 def test_command_prints_each_difference_and_exits_1_until_it_is_applied(command, mirrored):
@@ -322,9 +325,34 @@ def test_command_prints_each_difference_and_exits_1_until_it_is_applied(command,
     planned, applied, again = command("plan"), command("apply"), command("plan", "--json")
 
     what = f"bucket {mirrored.staging}: quota in bytes"
-    assert (planned.returncode, planned.stdout) == (1, f"{what}: now 1024, wanted 41943040\n")
+    assert (planned.returncode, planned.stdout.splitlines()[0]) == (1, f"{what}: now 1024, wanted 41943040")
     assert (applied.returncode, applied.stdout.splitlines()[0]) == (0, f"{what}: was 1024, is 41943040")
-    assert (again.returncode, json.loads(again.stdout)) == (0, {"differences": [], "refused": {}})
+    found = json.loads(again.stdout)
+    assert (again.returncode, found.pop("left_out")) == (0, [planned.stdout.splitlines()[1]])
+    assert found == {"differences": [], "refused": {}, "failed": []}
+
+
+def test_command_names_the_system_of_a_difference_in_json(command, mirrored):
+    mirrored.admin.bucket_quota_set(mirrored.staging, 1024)
+
+    [difference] = json.loads(command("plan", "--json").stdout)["differences"]
+
+    assert difference == {
+        "system": "MinIO",
+        "what": f"bucket {mirrored.staging}: quota in bytes",
+        "now": 1024,
+        "wanted": 41943040,
+        "error": None,
+    }
+
+
+def test_users_document_that_cannot_be_used_is_shown(command, tmp_path):
+    (tmp_path / "users.json").write_text('{"acme": "no hash"}')
+
+    done = command("plan")
+
+    assert done.returncode == 1
+    assert done.stderr == "users.json: refused: 'acme' has neither a PBKDF2 nor an argon2id hash\n"
 
 
 def test_command_reports_a_refused_document_and_does_the_rest(command, tmp_path):

@@ -342,13 +342,16 @@ class FakeWriter:
 
 @dataclass
 class FakeGrants:
-    """Notes the grants that were released; `granted` bytes are promised to everybody."""
+    """Notes the grants that were released; those of `promised` are key and size, and everybody's."""
 
     released: list[tuple[str, str, str]] = field(default_factory=list)
-    granted: int = 0
+    promised: list[tuple[str, int]] = field(default_factory=list)
+
+    def outstanding(self, customer: str) -> list[tuple[str, int]]:
+        return self.promised
 
     def used(self, customer: str) -> int:
-        return self.granted
+        return sum(size for _, size in self.promised)
 
     def release(self, customer: str, upload_id: str, key: str) -> None:
         self.released.append((customer, upload_id, key))

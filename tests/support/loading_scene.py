@@ -14,6 +14,7 @@ from ingest_manager.settlements import (
     Settled,
     Settlement,
 )
+from ingest_manager.staging_quota import StagingQuota
 from support import fakes
 from support.fakes import (
     SEAL_KEY,
@@ -47,12 +48,13 @@ class Scene:
 
     def load(self, assignment: Assignment | None = None, **constraints: Any) -> Settlement:
         fakes_of_admission: Any = (self.ledger, self.grants, self.allowances)
+        quota = StagingQuota(self.store, self.grants)  # type: ignore[arg-type]
         loading = Loading(
             ledger=self.ledger,  # type: ignore[arg-type]  # fakes, all of them
             archive=Archive(self.store),  # type: ignore[arg-type]
             registry=self.registry,  # type: ignore[arg-type]
             writer=self.writer,  # type: ignore[arg-type]
-            admission=Admission(*fakes_of_admission, SEAL_KEY),
+            admission=Admission(*fakes_of_admission, SEAL_KEY, quota),
             attempts=self.attempts,
             renew_seconds=60,
             should_stop=self.should_stop,

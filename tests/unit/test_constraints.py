@@ -171,3 +171,15 @@ def test_reject_limit(limit, rejected, rows_read, ends):
     limited = parse_constraints(document(max_rejects=limit))
 
     assert limited.too_many_rejects(rejected, rows_read) is ends
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"formats": [".csv"], "number_files": 1, "data_sizes": 4, "number_files": 2}',
+        '{"number_files": 1, "number_files": 1}',
+    ],
+)
+def test_key_that_stands_twice_is_refused_by_its_name(text):
+    with pytest.raises(DocumentError, match=r"^number_files: stands twice, which of the two is meant\?$"):
+        parse_constraints(text.encode())

@@ -280,6 +280,15 @@ def test_object_with_a_grant_takes_no_place_of_an_allowance() -> None:
     assert settled(scene.load(fakes.assignment(fakes.event(upload_id="u1")))).status == "loaded"
 
 
+def test_object_without_a_grant_is_rejected_when_the_quota_is_full_and_one_with_a_grant_is_not() -> None:
+    scene = Scene(b"id,name\n1," + b"x" * 1024 + b"\n")
+    load = settled(scene.load(quota_kib=1))
+    assert (load.status, load.reason, load.rows_written) == ("rejected", "over_quota", 0)
+    assert list(scene.store.objects) == [("archive-acme", f"objects/{load.load_id}", "")]
+    scene = Scene(b"id,name\n1," + b"x" * 1024 + b"\n")
+    assert settled(scene.load(fakes.assignment(fakes.event(upload_id="u1")), quota_kib=1)).status == "loaded"
+
+
 def test_object_beyond_the_allowance_is_rejected_unread_and_kept_in_the_archive() -> None:
     scene = Scene()
     scene.allowances.places = 0

@@ -69,6 +69,24 @@ def test_granter_may_measure_staging_and_do_there_what_an_s3_tool_does_to_put():
     }
 
 
+def test_granter_may_do_nothing_for_removed_customers():
+    policy = granter_policy(["acme", "globex"])
+
+    assert policy["Statement"][:2] == granter_policy()["Statement"]
+    assert policy["Statement"][2:] == [
+        {
+            "Effect": "Deny",
+            "Action": ["s3:*"],
+            "Resource": [
+                "arn:aws:s3:::staging-acme",
+                "arn:aws:s3:::staging-acme/*",
+                "arn:aws:s3:::staging-globex",
+                "arn:aws:s3:::staging-globex/*",
+            ],
+        }
+    ]
+
+
 def customer_of(*formats):
     return Customer("acme", Constraints(formats=formats, number_files=10, data_sizes=4))
 

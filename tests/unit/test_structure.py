@@ -24,7 +24,8 @@ ALLOWED = {
     "ingest_manager": {
         "bucket_policies.allowances", "bucket_policies.certificates", "bucket_policies.constraints",
         "bucket_policies.customers", "bucket_policies.errors", "bucket_policies.grant_store",
-        "bucket_policies.secret_files", "bucket_policies.tokens", "bucket_policies.usage",
+        "bucket_policies.command_line", "bucket_policies.mirror", "bucket_policies.rules",
+        "bucket_policies.secret_files", "bucket_policies.tokens",
         "customer_ingestapps",
     },
 }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 import bucket_policies
 from bucket_policies.errors import DocumentError, LoginError, TooManyAttemptsError
 from bucket_policies.logins import Login, Logins
-from bucket_policies.users import decoy, is_password, read_users, set_password
+from bucket_policies.users import decoy, is_password, read_users, remove_password, set_password
 
 SHIPPED = Path(bucket_policies.__file__).parent / "users.json"
 SEED = read_users(SHIPPED)
@@ -195,3 +195,21 @@ def test_spoiled_document_leaves_the_last_good_one_in_force(logins, document, ha
     harm(document)
 
     assert logins.check(login()) == "acme"
+
+
+def test_password_that_is_removed_logs_in_no_more_and_the_others_stay(document, logins):
+    assert logins.check(login()) == "acme"
+
+    assert remove_password(document, "acme")
+
+    assert list(read_users(document)) == ["globex"]
+    with pytest.raises(LoginError):
+        logins.check(login())
+    assert not remove_password(document, "acme")
+
+
+def test_customer_that_stands_twice_in_the_users_document_is_refused(document):
+    document.write_text(f'{{"acme": "{ACME}", "acme": "{ACME}"}}')
+
+    with pytest.raises(DocumentError, match=r"^users\.json: acme: stands twice, "):
+        read_users(document)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import pytest
 import typer
 
-from bucket_policies import usage
-from bucket_policies.usage import run
+from bucket_policies import command_line
+from bucket_policies.command_line import run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -52,7 +52,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_wrong_usage_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
 ) -> None:
-    assert ran(monkeypatch, *arguments) == usage.USAGE
+    assert ran(monkeypatch, *arguments) == command_line.USAGE
     assert capsys.readouterr() == ("", f"our-command: {line}; see --help\n")
 
 
@@ -60,7 +60,7 @@ def test_wrong_usage_is_one_line(
 def test_value_that_is_not_allowed_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    assert ran(monkeypatch, *arguments) == usage.USAGE
+    assert ran(monkeypatch, *arguments) == command_line.USAGE
     told = capsys.readouterr().err
     assert told.startswith(f"our-command: Invalid value for '{arguments[2]}': ")
     assert (told.count("\n"), told.endswith("; see --help\n")) == (1, True)
@@ -74,12 +74,12 @@ def test_exit_codes_are_those_of_the_command(monkeypatch: pytest.MonkeyPatch) ->
 def test_command_without_arguments_shows_its_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ran(monkeypatch) == usage.USAGE
+    assert ran(monkeypatch) == command_line.USAGE
     assert "Usage: our-command" in capsys.readouterr().err
 
 
 def test_interrupted_question_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ran(monkeypatch, "plan", "aborted") == usage.INTERRUPTED
+    assert ran(monkeypatch, "plan", "aborted") == command_line.INTERRUPTED
     assert capsys.readouterr().err == "our-command: interrupted\n"

@@ -1,0 +1,75 @@
+"""The command `bucket-policies remove`."""
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from bucket_policies import logs, removal
+from bucket_policies.commands.options import TheCustomer, customer_of
+from bucket_policies.mirror import Holding
+from bucket_policies.other_systems import other_systems
+from bucket_policies.settings import MirrorSettings, read_settings
+from bucket_policies.store import open_administration
+
+
+def remove(
+    customer: TheCustomer,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also with objects that have no outcome yet.")
+    ] = False,
+) -> None:
+    """End a customer's logins and uploads, after showing what it has; nothing is deleted.
+
+    Its document is put aside in customers-removed/, its password is forgotten; what was signed or lent for it
+    stops at once. Buckets, rows and history stay, and are there again when the customer is added again.
+
+    \b
+    Examples:
+      1. bucket-policies remove acme
+      2. bucket-policies remove acme --yes --force
+    """
+    if not (yes or sys.stdin.isatty()):
+        raise typer.BadParameter("there is no terminal to ask on: add --yes")
+    logs.configure()
+    settings = read_settings(MirrorSettings)
+    known = customer_of(settings, customer)
+    minio = open_administration(settings)
+    with other_systems() as others:
+        belongings = removal.look(minio, others.mirrors, known)
+    _show(f"{known.id} has", ((system, holding.what) for system, holding in belongings.holdings))
+    for line in (*others.left_out, *belongings.not_told):
+        typer.echo(line)
+    if not force:
+        belongings.refuse_unfinished(known.id)
+    if not (yes or typer.confirm(f"End the logins and uploads of {known.id}? Nothing is deleted.", err=True)):
+        raise typer.Exit(1)
+    aside, faults = removal.end(minio, known, settings)
+    typer.echo(
+        f"{known.id} is removed: no login, no upload; its document is {aside.parent.name}/{aside.name}"
+    )
+    _show("all this stays; by hand, for good:", _deletions(holding for _, holding in belongings.holdings))
+    typer.echo(
+        f"to have it back: move the document to customers/{known.id}.json, bucket-policies passwd {known.id}"
+    )
+    for fault in faults:
+        typer.echo(
+            f"bucket-policies: what is signed or lent holds until `bucket-policies apply`: {fault}", err=True
+        )
+    if faults:
+        raise typer.Exit(1)
+
+
+def _deletions(holdings: Iterable[Holding]) -> Iterable[tuple[str, str]]:
+    return ((holding.what.partition(":")[0], holding.deletion) for holding in holdings)
+
+
+def _show(heading: str, lines: Iterable[tuple[str, str]]) -> None:
+    listed = list(lines)
+    width = max(len(first) for first, _ in listed)
+    typer.echo(heading)
+    for first, second in listed:
+        typer.echo(f"  {first:{width}}  {second}")
