@@ -6,8 +6,8 @@ Reads the settings, builds what the command needs, prints, and turns errors into
 
 import getpass
 import json
+import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +24,7 @@ from bucket_policies.auth_service import create_app
 from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import DocumentError, PolicyError, SettingsError, UnreachableError
 from bucket_policies.grant_store import CassandraSession
+from bucket_policies.listening import open_listener
 from bucket_policies.mirror import Difference, Part
 from bucket_policies.settings import AuthSettings, DocumentSettings, MirrorSettings, read_settings
 from bucket_policies.store import Administration, open_administration, open_object_store
@@ -90,8 +91,8 @@ def watch_documents() -> None:
       1. bucket-policies watch
       2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies watch
     """
-    logs.configure()
     settings = read_settings(MirrorSettings)
+    _log_as(settings)
     minio = open_administration(settings)
 
     def apply_documents(customers: Iterable[Customer]) -> Sequence[Difference]:
@@ -132,8 +133,8 @@ def auth_service(
       1. bucket-policies auth-service --listen 127.0.0.1:8080
       2. bucket-policies auth-service --demo
     """
-    logs.configure()
     settings = read_settings(AuthSettings, **({"listen": listen} if listen else {}))
+    _log_as(settings)
     session = CassandraSession(settings)
     service = create_app(settings, store=open_object_store(settings), session=session, demo=demo)
     config = uvicorn.Config(
@@ -148,12 +149,16 @@ def auth_service(
     )
     for ending in (signal.SIGINT, signal.SIGTERM):  # raised once more by uvicorn, when it has shut down
         signal.signal(ending, lambda *_: sys.exit(0))
-    with _listening(settings.listen) as listener, closing(session):
+    with open_listener(settings.listen) as listener, closing(session):
         host, port = listener.getsockname()[:2]
         structlog.get_logger(__name__).info(
-            "listening", host=host, port=port, tls=bool(settings.tls_key), demo=demo
+            "listening", action="start", host=host, port=port, tls=bool(settings.tls_key), demo=demo
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _log_as(settings: DocumentSettings) -> None:
+    logs.configure(settings.log_format, settings.log_level, libraries=logging.WARNING)
 
 
 def _mirror(act: Callable[[Administration, Iterable[Part]], Sequence[Difference]], *, as_json: bool) -> None:
@@ -189,12 +194,3 @@ def _new_password() -> str:
     if getpass.getpass("Once more: ") != password:
         raise DocumentError("the two differ, nothing is changed")
     return password
-
-
-def _listening(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, OverflowError) as error:
-        raise SettingsError(f"cannot listen at {address}: {error}") from error

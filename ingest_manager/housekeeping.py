@@ -16,6 +16,7 @@ from customer_ingestapps.registry import Registry
 from ingest_manager import broker, setup, topology
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, PermanentError, TransientError
+from ingest_manager.metrics import Problem
 from ingest_manager.reconcile import Reconciler
 from ingest_manager.settings import Settings
 
@@ -41,7 +42,24 @@ class Housekeeping(threading.Thread):
         self._registry = Registry(settings.customer_ingestapps_dir)
         self._ready: dict[Customer, tuple[str, ...]] = {}  # with the versions of their apps
         self._problems: dict[str, str] = {}
+        self._turned_at = time.time()
         self._over = threading.Event()
+
+    @property
+    def customers(self) -> dict[str, Customer]:
+        """The customers that are taken up, by id."""
+        return {customer.id: customer for customer in self._ready}
+
+    @property
+    def refused(self) -> dict[Problem, int]:
+        """How many documents and apps are refused."""
+        documents = sum(source.endswith(".json") for source in self._problems)
+        return {"document": documents, "app": len(self._problems) - documents}
+
+    @property
+    def turned_at(self) -> float:
+        """When the last turn ended, whatever came of it; seconds since the epoch."""
+        return self._turned_at
 
     def stop(self) -> None:
         """End the thread after its present step."""
@@ -59,6 +77,7 @@ class Housekeeping(threading.Thread):
                     next_reconcile = time.monotonic() + self._settings.reconcile_seconds
             except IngestError as error:
                 log.warning("housekeeping is tried again", action="housekeeping", error=str(error))
+            self._turned_at = time.time()
             self._over.wait(self._settings.documents_seconds)
 
     def take_up_customers(self) -> None:
@@ -118,5 +137,10 @@ class Housekeeping(threading.Thread):
     def _tell(self, problems: dict[str, str]) -> None:
         for source, problem in problems.items():
             if self._problems.get(source) != problem:
-                log.error("a customer is not taken up as it is", action="take_up", of=source, problem=problem)
+                facts = {
+                    "of": source,
+                    "problem": problem,
+                    "advice": "mend it; it is looked at again by itself",
+                }
+                log.error("a customer is not taken up as it is", action="take_up", **facts)
         self._problems = problems
