@@ -48,6 +48,7 @@ class Manager:
         ledger = connect_ledger(settings, session)
         store = connect_store(settings)
         self._settings = settings
+        self._metrics = metrics
         self._publisher = Publisher(amqp_url)
         self._stop_workers = worker_pool.stop_event()
         self._workers = [
@@ -71,12 +72,7 @@ class Manager:
             on_stuck=metrics.load_stuck,
         )
 
-        def consume(queues: Iterable[str]) -> None:
-            wanted = list(queues)
-            metrics.know(map(topology.customer_of_queue, wanted))
-            self._consumer.consume(wanted)
-
-        self._housekeeping = Housekeeping(settings, session, reconciler, consume)
+        self._housekeeping = Housekeeping(settings, session, reconciler, self._consume)
         observer = Observer(
             Records(ledger, GrantStore(session), PauseStore(session)),
             store,
@@ -112,6 +108,7 @@ class Manager:
         for worker in self._workers:
             worker.close(_CLOSE_SECONDS)
         self._outages.stop()
+        self._gauges.join(_CLOSE_SECONDS)
         self._publisher.close()
         log.info("the manager has stopped", action="stop")
 
@@ -124,6 +121,11 @@ class Manager:
             turned_at=lambda: self._housekeeping.turned_at,
             reconcile_seconds=self._settings.reconcile_seconds,
         )
+
+    def _consume(self, queues: Iterable[str]) -> None:
+        wanted = list(queues)
+        self._metrics.know(map(topology.customer_of_queue, wanted))
+        self._consumer.consume(wanted)
 
     @property
     def _threads(self) -> Sequence[threading.Thread]:

@@ -19,10 +19,14 @@ from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, setup, status_service
 from ingest_manager.commands.check import check
+from ingest_manager.commands.drain import drain
 from ingest_manager.commands.history import history
+from ingest_manager.commands.pause import pause
 from ingest_manager.commands.reconcile import reconcile
 from ingest_manager.commands.rejects import rejects
 from ingest_manager.commands.replay import replay
+from ingest_manager.commands.resume import resume
+from ingest_manager.commands.status import status
 from ingest_manager.commands.verify import verify
 from ingest_manager.errors import IngestError, ServerDown
 from ingest_manager.settings import Settings
@@ -35,7 +39,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, history, reconcile, rejects, replay, verify):
+for command in (check, drain, history, pause, reconcile, rejects, replay, resume, status, verify):
     cli.command()(command)
 
 

@@ -21,7 +21,7 @@ from ingest_manager.errors import ObjectGone, ServerDown, ServerName
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.object_store import ObjectStore, ObjectVersion
-from ingest_manager.pauses import PauseStore
+from ingest_manager.pauses import Pause, PauseStore
 from ingest_manager.reconcile import event_of_version
 
 T = TypeVar("T")
@@ -43,6 +43,9 @@ class CustomerState(BaseModel):
     customer: str
     has_document: bool
     paused: bool | None = None
+    paused_at: datetime | None = None
+    paused_by: str | None = None
+    pause_note: str | None = None
     queue_depth: int | None = None
     """Messages that wait in its queue: up to two of an object, one by each of MinIO's ways."""
     consumers: int | None = None
@@ -111,12 +114,34 @@ class Observer:
             if queues is not None:
                 queue = queues.get(topology.queue_of(name), QueueState(0, 0))
                 figures |= {"queue_depth": queue.messages, "consumers": queue.consumers}
-            paused = None if pauses is None else name in pauses
-            has_document = customers[name] is not None
-            return CustomerState(customer=name, has_document=has_document, paused=paused, **figures)
+            if pauses is not None:
+                figures |= _pause_figures(pauses.get(name))
+            return CustomerState(customer=name, has_document=customers[name] is not None, **figures)
 
         with ThreadPoolExecutor(_AT_ONCE, "observer") as pool:
             return list(pool.map(state, customers))
+
+    def has_traces(self, name: str) -> bool:
+        """Tell whether a customer without a document has left a queue, a pause or a load without outcome.
+
+        Raises:
+            ServerDown: a server that could tell it is away.
+        """
+        if topology.queue_of(name) in self.queue_states([topology.queue_of(name)]):
+            return True
+        records = self.required_records()
+        is_paused = name in records.pauses.current()
+        return is_paused or any(True for _ in records.ledger.loads_in(name, UNDECIDED))
+
+    def required_records(self) -> Records:
+        """Return what Cassandra holds.
+
+        Raises:
+            ServerDown: Cassandra was away from the start.
+        """
+        if self.records is None:
+            raise ServerDown(self.away["cassandra"], server="cassandra")
+        return self.records
 
     def ask(self, question: Callable[[], T]) -> T | None:
         """Return an answer, or None where its server is away."""
@@ -161,6 +186,17 @@ class Observer:
         except ObjectGone:  # it has no bucket yet
             return {}
         return {event_of_version(version).load_id: version for version in versions}
+
+
+def _pause_figures(pause: Pause | None) -> Figures:
+    if pause is None:
+        return {"paused": False}
+    return {
+        "paused": True,
+        "paused_at": pause.paused_at,
+        "paused_by": pause.paused_by,
+        "pause_note": pause.note,
+    }
 
 
 def _decided(ledger: Ledger, loads: _Loads, staged: Mapping[UUID, ObjectVersion]) -> dict[UUID, Load]:

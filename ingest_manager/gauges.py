@@ -27,7 +27,7 @@ class House(Protocol):
 
     @property
     def customers(self) -> Mapping[str, Customer]:
-        """The customers that are taken up."""
+        """The customers that have a document."""
 
     @property
     def refused(self) -> Mapping[Problem, int]:

@@ -1,12 +1,12 @@
-"""What the manager does beside loading: take up customers and their apps, and reconcile.
+"""What the manager does beside loading: take up customers and their apps, pause them, and reconcile.
 
-A new document or app folder is noticed within seconds and needs no restart; events that came before
-their customer's queue existed are fetched back.
+A new document or app folder, or a pause, is noticed within seconds and needs no restart; events that came
+before their customer's queue existed are fetched back.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -17,6 +17,7 @@ from ingest_manager import broker, setup, topology
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, PermanentError, TransientError
 from ingest_manager.metrics import Problem
+from ingest_manager.pauses import Pause, PauseStore
 from ingest_manager.reconcile import Reconciler
 from ingest_manager.settings import Settings
 
@@ -40,15 +41,18 @@ class Housekeeping(threading.Thread):
         self._consume = consume
         self._customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
         self._registry = Registry(settings.customer_ingestapps_dir)
+        self._pause_store = PauseStore(session)
         self._ready: dict[Customer, tuple[str, ...]] = {}  # with the versions of their apps
+        self._paused: dict[str, Pause] = {}
+        self._consumed: list[str] = []
         self._problems: dict[str, str] = {}
         self._turned_at = time.time()
         self._over = threading.Event()
 
     @property
-    def customers(self) -> dict[str, Customer]:
-        """The customers that are taken up, by id."""
-        return {customer.id: customer for customer in self._ready}
+    def customers(self) -> Mapping[str, Customer]:
+        """The customers that have a document, by id."""
+        return self._customers.current()
 
     @property
     def refused(self) -> dict[Problem, int]:
@@ -91,8 +95,12 @@ class Housekeeping(threading.Thread):
             except (TransientError, PermanentError, ContractError) as error:
                 problems[customer.id] = str(error)  # its objects wait; the others do not
         self._tell({**self._registry.problems, **problems})
+        self._note_pauses(self._pause_store.current())
+        consumed = [customer.queue for customer in ready if customer.id not in self._paused]
+        if consumed != self._consumed:
+            self._consume(consumed)
+            self._consumed = consumed
         if ready != self._ready:
-            self._consume([customer.queue for customer in ready])
             self._fetch_unrouted({customer.staging_bucket for customer in ready})
             self._ready = ready
 
@@ -104,8 +112,10 @@ class Housekeeping(threading.Thread):
                 broker.declare_customer(channel, customer.queue, customer.staging_bucket)
 
     def reconcile(self) -> None:
-        """Look for lost events of all customers."""
+        """Look for lost events of all customers but paused ones: what these wait for is the operator."""
         for customer in self._ready:
+            if customer.id in self._paused:
+                continue
             try:
                 self._reconciler.reconcile(customer)
             except (TransientError, PermanentError) as error:
@@ -122,6 +132,13 @@ class Housekeeping(threading.Thread):
             setup.ensure_customer(self._session, self._registry, self._settings, customer)
             log.info("a customer was taken up", action="take_up", customer=customer.id)
         return versions
+
+    def _note_pauses(self, paused: dict[str, Pause]) -> None:
+        for customer in paused.keys() - self._paused.keys():
+            log.warning("a customer is paused", action="pause", **_facts(paused[customer]))
+        for customer in self._paused.keys() - paused.keys():
+            log.info("a customer is resumed", action="resume", customer=customer)
+        self._paused = paused
 
     def _fetch_unrouted(self, buckets: set[str]) -> None:
         with broker.open_channel(self._settings.amqp_url.get_secret_value()) as channel:
@@ -144,3 +161,12 @@ class Housekeeping(threading.Thread):
                 }
                 log.error("a customer is not taken up as it is", action="take_up", **facts)
         self._problems = problems
+
+
+def _facts(pause: Pause) -> dict[str, str | None]:
+    return {
+        "customer": pause.customer,
+        "since": pause.paused_at.isoformat(),
+        "by": pause.paused_by,
+        "note": pause.note,
+    }

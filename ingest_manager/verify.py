@@ -5,7 +5,7 @@ must add up. What is still on its way, has just arrived or has expired is counte
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -54,7 +54,10 @@ class Verification:
         ledger: Ledger,
         min_age: timedelta,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        paused: Container[str] = frozenset(),
     ) -> None:
+        self._paused = paused
         self._store = store
         self._ledger = ledger
         self._min_age = min_age
@@ -158,6 +161,8 @@ class Verification:
         is_young = version.modified_at is not None and version.modified_at > self._now - self._min_age
         if is_young:
             self.report.counts["just arrived"] += 1
+        elif customer.id in self._paused:
+            self.report.counts["waiting while paused"] += 1
         else:
             self._differ(
                 customer.id, str(load_id), version.key, "is in staging, but the ledger does not know it"

@@ -1,31 +1,81 @@
 """What the commands of `ingest-manager` share: their options, and what these name."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from bucket_policies.customers import Customer, CustomerDirectory
+from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
 from bucket_policies.errors import SettingsError
-from ingest_manager import cassandra_session
+from bucket_policies.grant_store import GrantStore
+from ingest_manager import bucket_quotas, cassandra_session
+from ingest_manager.broker import queue_states
+from ingest_manager.customer_state import Observer, Records
+from ingest_manager.errors import ServerDown
 from ingest_manager.ledger import Ledger
+from ingest_manager.pauses import PauseStore
 from ingest_manager.settings import FolderSettings, Settings
-from ingest_manager.worker import connect_ledger
+from ingest_manager.worker import connect_ledger, connect_store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 Since = Annotated[
     str | None, typer.Option("--since", help="Objects since then: 90m, 24h, 7d, or an ISO time.")
 ]
 OneCustomer = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
+NamedCustomer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer's id.")]
 
 
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator[Ledger]:
     """Connect to the ledger for the length of the context."""
+    with open_records(settings) as records:
+        yield records.ledger
+
+
+@contextmanager
+def open_records(settings: Settings) -> Iterator[Records]:
+    """Connect to all that Cassandra holds for the length of the context."""
     with cassandra_session.connect(settings) as session:
-        yield connect_ledger(settings, session)
+        yield Records(connect_ledger(settings, session), GrantStore(session), PauseStore(session))
+
+
+@contextmanager
+def open_observer(settings: Settings) -> Iterator[Observer]:
+    """Look at customers, for the length of the context, through whatever servers can be reached."""
+    with ExitStack() as stack:
+        observer = Observer(
+            None,
+            connect_store(settings),
+            bucket_quotas.connect(settings).quota_bytes,
+            partial(queue_states, settings.amqp_url.get_secret_value()),
+        )
+        try:
+            observer.records = stack.enter_context(open_records(settings))
+        except ServerDown as error:
+            observer.away[error.server] = error.message
+        yield observer
+
+
+def documents_of(settings: FolderSettings) -> Mapping[str, Customer]:
+    """Return the customers that have a document, by id."""
+    return CustomerDirectory(settings.bucket_policies_dir / "customers").current()
+
+
+def named_customer(
+    observer: Observer, documents: Mapping[str, Customer], name: str
+) -> dict[str, Customer | None]:
+    """Return the customer that is named, by its id; None if its document is gone and traces are left.
+
+    Raises:
+        ServerDown: whether there are traces cannot be told.
+    """
+    if name not in documents and not (is_customer_id(name) and observer.has_traces(name)):
+        known = ", ".join(documents) or "none"
+        raise typer.BadParameter(f"{name!r} is no customer; the customers are {known}")
+    return {name: documents.get(name)}
 
 
 def customers_of(settings: FolderSettings, only: str | None = None) -> list[Customer]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import typer
 
 from ingest_manager.commands import display
-from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_records
 from ingest_manager.settings import Settings
 from ingest_manager.verify import Verification
 from ingest_manager.worker import connect_store
@@ -22,9 +22,10 @@ def verify(customer: OneCustomer = None, as_json: AsJson = False) -> None:
       2. ingest-manager verify --customer customer-2 --json
     """
     settings = Settings()
-    with open_ledger(settings) as ledger:
+    with open_records(settings) as records:
         min_age = timedelta(seconds=settings.reconcile_min_age_seconds)
-        verification = Verification(connect_store(settings), ledger, min_age)
+        paused = records.pauses.current()
+        verification = Verification(connect_store(settings), records.ledger, min_age, paused=paused)
         for chosen in customers_of(settings, customer):
             verification.verify(chosen)
     report = verification.report

@@ -102,6 +102,8 @@ def test_everything_is_counted_where_it_belongs() -> None:
         customer="acme",
         has_document=True,
         paused=True,
+        paused_at=fakes.NOW,
+        paused_by="root@here",
         queue_depth=7,
         consumers=2,
         without_outcome=5,

@@ -19,12 +19,13 @@ class Scene:
         self.ledger = FakeLedger()
         self.store = FakeStore()
 
-    def verify(self, **constraints: Any) -> Report:
+    def verify(self, *, paused: frozenset[str] = frozenset(), **constraints: Any) -> Report:
         verification = Verification(
             self.store,  # type: ignore[arg-type]  # fakes, both
             self.ledger,  # type: ignore[arg-type]
             timedelta(minutes=2),
             clock=lambda: fakes.NOW,
+            paused=paused,
         )
         verification.verify(fakes.customer(**constraints))
         return verification.report
@@ -72,6 +73,13 @@ def test_version_without_a_load_is_a_difference(scene: Scene) -> None:
     assert (difference.customer, difference.key) == ("acme", "people.csv")
     assert difference.load_id == str(fakes.event().load_id)
     assert difference.message == "is in staging, but the ledger does not know it"
+
+
+def test_version_that_waits_as_its_customer_is_paused_is_counted_apart(scene: Scene) -> None:
+    scene.store.put_version(b"")
+    report = scene.verify(paused=frozenset({"acme"}))
+    assert (report.differences, dict(report.counts)) == ([], {"waiting while paused": 1})
+    assert len(scene.verify(paused=frozenset({"zenith"})).differences) == 1
 
 
 def test_version_that_has_just_arrived_is_counted_apart(scene: Scene) -> None:
