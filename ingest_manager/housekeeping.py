@@ -154,12 +154,13 @@ class Housekeeping(threading.Thread):
     def _tell(self, problems: dict[str, str]) -> None:
         for source, problem in problems.items():
             if self._problems.get(source) != problem:
-                facts = {
-                    "of": source,
-                    "problem": problem,
-                    "advice": "mend it; it is looked at again by itself",
-                }
-                log.error("a customer is not taken up as it is", action="take_up", **facts)
+                log.error(
+                    "a customer is not taken up as it is",
+                    action="take_up",
+                    of=source,
+                    problem=problem,
+                    advice="mend it; it is looked at again by itself",
+                )
         self._problems = problems
 
 

@@ -38,10 +38,12 @@ class Measures:
         """Add to a stage; clocks that disagree add nothing."""
         self.seconds[name] = self.seconds.get(name, 0.0) + max(seconds, 0.0)
 
-    def each(self, name: Stage, items: Iterator[T]) -> Iterator[T]:
+    def each(
+        self, name: Stage, items: Iterator[T], clock: Callable[[], float] = time.monotonic
+    ) -> Iterator[T]:
         """Give the items, and add the time spent waiting for each to a stage."""
         while True:
-            with self.stage(name):
+            with self.stage(name, clock):
                 item = next(items, None)
             if item is None:
                 return

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
@@ -24,6 +25,32 @@ class Probe:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.problems: Callable[[], Mapping[str, str]] = lambda: {"start": "waits for the servers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call gets."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def answer_to(target: str, probe: Probe) -> Answer:
+    """Answer a GET."""
+    path = target.partition("?")[0]
+    if path == "/metrics":
+        return Answer(200, CONTENT_TYPE, probe.catalogue.text())
+    if path != "/healthz":
+        return _json(404, {"error": "not_found", "message": "there are /metrics and /healthz"})
+    problems = dict(probe.problems())
+    return (
+        _json(503, {"status": "failing", "problems": problems}) if problems else _json(200, {"status": "ok"})
+    )
+
+
+def _json(status: int, told: Mapping[str, object]) -> Answer:
+    return Answer(status, "application/json", json.dumps(told).encode())
 
 
 @contextmanager
@@ -65,23 +92,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer."""
-        path = self.path.partition("?")[0]
-        if path == "/metrics":
-            self._answer(200, CONTENT_TYPE, self.server.probe.catalogue.text())
-        elif path == "/healthz":
-            problems = dict(self.server.probe.problems())
-            told = {"status": "failing", "problems": problems} if problems else {"status": "ok"}
-            self._answer(503 if problems else 200, "application/json", json.dumps(told).encode())
-        else:
-            told = {"error": "not_found", "message": "there are /metrics and /healthz"}
-            self._answer(404, "application/json", json.dumps(told).encode())
-
-    def _answer(self, status: int, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+        answer = answer_to(self.path, self.server.probe)
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(answer.body)
 
     @override
     def log_message(self, format: str, *args: object) -> None:
