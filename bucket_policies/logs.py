@@ -58,6 +58,8 @@ def configure(
     root.handlers = [one for one in root.handlers if one.get_name() != _HANDLER] + [handler]
     for name in _QUIET:  # whatever our own level: some show headers, addresses and statements below it
         logging.getLogger(name).setLevel(libraries)
+    # It passes the server's warnings on, which quote statements.
+    logging.getLogger("cassandra.protocol").setLevel(max(libraries, logging.ERROR))
 
 
 def _renderer(log_format: LogFormat) -> Processor:

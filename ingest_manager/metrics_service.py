@@ -4,6 +4,7 @@ Not for customers: it listens on loopback or an inner network, asks for no login
 """
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,9 +86,15 @@ class _Server(ThreadingHTTPServer):
         self.socket = listener
         self.server_address = listener.getsockname()
 
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what went wrong with a call; mostly its caller has gone."""
+        log.warning("a call for metrics failed", action="metrics", error=type(sys.exception()).__name__)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
+    server_version, sys_version = "ingest-manager", ""
     timeout = 10
 
     def do_GET(self) -> None:
