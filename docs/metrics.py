@@ -39,8 +39,8 @@ made current every `INGEST_MANAGER_METRICS_SECONDS`, never during a scrape; when
 a process.
 
 **Counted once**: loads, rows, bytes and stages count when a manager has stored an outcome itself; a
-replay's outcome counts again. A manager that is killed between outcome and count leaves that load out: the
-ledger is the truth, `verify` proves it.
+replay's outcome counts again. A manager that is killed between outcome and count, or whose store goes away
+then, leaves that load out: the ledger is the truth, `verify` proves it, and `failed_loads` is read from it.
 """
 CATALOGUES = {
     "Ingest manager": ManagerMetrics().catalogue,

@@ -108,7 +108,8 @@ class Manager:
         for worker in self._workers:
             worker.close(_CLOSE_SECONDS)
         self._outages.stop()
-        self._gauges.join(_CLOSE_SECONDS)
+        if self._gauges.is_alive():
+            self._gauges.join(_CLOSE_SECONDS)
         self._publisher.close()
         log.info("the manager has stopped", action="stop")
 
@@ -129,7 +130,8 @@ class Manager:
 
     @property
     def _threads(self) -> Sequence[threading.Thread]:
-        return self._settler, self._outages, self._consumer, self._housekeeping, self._gauges
+        watched = (self._gauges,) if self._settings.metrics_listen else ()  # else nobody sees them
+        return self._settler, self._outages, self._consumer, self._housekeeping, *watched
 
 
 class Ending:

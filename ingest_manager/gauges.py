@@ -19,7 +19,7 @@ from ingest_manager.metrics import Figures, ManagerMetrics, Problem
 
 log = structlog.get_logger(__name__)
 
-_PAUSE_TIMES = 9  # a look that takes long takes a tenth of the time
+_PAUSE_TIMES = 9  # a look that takes long takes a tenth of the time, unless a server is waited for
 
 
 class House(Protocol):
@@ -74,7 +74,8 @@ class Gauges(threading.Thread):
         while not self._over.wait(pause):
             begin = time.monotonic()
             self.look()
-            pause = max(self._seconds, _PAUSE_TIMES * (time.monotonic() - begin))
+            took = time.monotonic() - begin
+            pause = self._seconds if self._away else max(self._seconds, _PAUSE_TIMES * took)
 
     def look(self) -> None:
         """Look once; where a server gives no good answer, the gauges stay as they are."""
