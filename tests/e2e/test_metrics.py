@@ -85,7 +85,7 @@ def test_everything_that_became_of_objects_is_counted(platform: Platform) -> Non
     assert scrape.values(f"{PREFIX}lost_events_total", customer=zenith) == {}
 
     assert scrape.values(f"{PREFIX}stage_seconds_count") == {
-        "event": 4, "wait": 5, "claim": 5, "read": 5, "write": 2 + 1, "finish": 5, "place": 5,
+        "event": 4, "wait": 5, "claim": 5, "read": 5, "write": 4, "finish": 5, "place": 5,
     }  # fmt: skip
     assert scrape.values(f"{PREFIX}server_up") == {"cassandra": 1, "minio": 1, "rabbitmq": 1}
     assert scrape.values(f"{PREFIX}queue_messages", queue=f"ingest.{acme}") == {}
