@@ -20,7 +20,7 @@ from benchmarks.flights import flights_file
 from benchmarks.measure import Measure
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
-from ingest_manager import logs
+from bucket_policies import logs
 from servers.capacity import HEAP_MIB
 from servers.installation import install_missing
 from servers.instance import Instance

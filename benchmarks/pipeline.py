@@ -20,7 +20,7 @@ from ingest_manager.events import ObjectEvent
 from ingest_manager.settings import Settings
 from servers.instance import Instance
 from servers.process import Process
-from servers.service import Manager, set_up
+from servers.service import QuietManager, set_up
 
 CUSTOMER = "benchmark"
 DOCUMENT = {"formats": [".csv"], "number_files": 1000, "data_sizes": 512 * 1024}
@@ -39,7 +39,7 @@ class Pipeline:
     """Puts objects and watches them become rows."""
 
     def __init__(
-        self, session: CassandraSession, s3: Any, environment: Mapping[str, str], manager: Manager
+        self, session: CassandraSession, s3: Any, environment: Mapping[str, str], manager: QuietManager
     ) -> None:
         self.session = session
         self.environment = environment
@@ -101,7 +101,7 @@ def running_pipeline(
     environment = instance.environment() | _lay_out(folder, document, apps)
     set_up(environment)
     settings = Settings(_env_file=instance.folder / "env")
-    manager = Manager(Process("benchmark-manager", folder), ("ingest-manager", "run"), environment)
+    manager = QuietManager(Process("benchmark-manager", folder), ("ingest-manager", "run"), environment)
     manager.start()
     try:
         with cassandra_session.connect(settings) as session:

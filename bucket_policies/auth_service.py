@@ -6,7 +6,6 @@ wrong is answered as `{"error": code, "message": …}`; what is wrong with our s
 
 import base64
 import binascii
-import time
 import uuid
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ from typing import Annotated, Protocol, TypeVar
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.base import RequestResponseEndpoint
@@ -27,7 +25,6 @@ from bucket_policies.api import (
     CredentialsAnswer,
     CurrentConstraints,
     ErrorAnswer,
-    RefusedFile,
     UploadAnswer,
 )
 from bucket_policies.app_declarations import read_declarations
@@ -42,7 +39,9 @@ from bucket_policies.errors import (
 from bucket_policies.grant_store import GrantStore, Session
 from bucket_policies.logins import Login, Logins
 from bucket_policies.manifest import Manifest, NoChoice
+from bucket_policies.metrics import CONTENT_TYPE, AuthMetrics
 from bucket_policies.settings import AuthSettings
+from bucket_policies.timed_calls import timed
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 TOKEN_LIFETIME = timedelta(minutes=15)
@@ -81,29 +80,39 @@ class Service:
     grant_store: GrantStore
     granter: grants.Granter
     lender: credentials.Lender
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    metrics: AuthMetrics = field(default_factory=AuthMetrics)
     problems: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.seconds = Histogram(
-            "auth_request_seconds", "Calls.", ["route", "status"], registry=self.registry
-        )
-        self.files = Counter("auth_files", "Offered files.", ["verdict"], registry=self.registry)
 
     def customer(self, login: Login) -> Customer:
         """Log a customer in."""
-        customer_id = self.logins.check(login)
+        customer_id = self._checked(login)
         customers = self.customers.current()
         self._report(dict(self.customers.problems))
         if customer_id not in customers:
+            self.metrics.logged_in("no_document")
             raise HTTPException(403, "there is no constraints document for you yet; ask the admin")
+        self.metrics.logged_in("good")
         return customers[customer_id]
+
+    def _checked(self, login: Login) -> str:
+        try:
+            return self.logins.check(login)
+        except (LoginError, TooManyAttemptsError) as error:
+            self.metrics.logged_in("wrong" if isinstance(error, LoginError) else "too_many_attempts")
+            raise
 
     def _report(self, problems: dict[str, str]) -> None:
         if problems != self.problems:
             self.problems = problems
+            self.metrics.documents_refused(len(problems))
             for document, problem in problems.items():
-                _log.error("constraints document refused", document=document, reason=problem)
+                _log.error(
+                    "constraints document refused",
+                    action="documents",
+                    document=document,
+                    reason=problem,
+                    advice="correct it; the last good one stays in force",
+                )
 
     def token(self, customer: Customer) -> str:
         """Issue a status token."""
@@ -190,10 +199,9 @@ def uploads(
 ) -> UploadAnswer:
     """Judge a manifest and grant what may be put."""
     upload_id = str(uuid.uuid4())
-    answers = service.granter.grant(customer, upload_id, _parsed(Manifest, body).offered())
-    for answer in answers:
-        verdict = answer.violations[0].rule if isinstance(answer, RefusedFile) else "granted"
-        service.files.labels(verdict).inc()
+    offered = _parsed(Manifest, body).offered()
+    answers = service.granter.grant(customer, upload_id, offered)
+    service.metrics.answered(customer.id, offered, answers)
     return UploadAnswer(upload_id=upload_id, status_token=service.token(customer), files=answers)
 
 
@@ -204,9 +212,11 @@ def temporary_credentials(
     """Lend credentials for any S3 tool."""
     _parsed(NoChoice, body or b"{}")
     try:
-        return service.lender.lend(customer)
+        answer = service.lender.lend(customer)
     except DocumentError as error:
         raise HTTPException(403, str(error)) from error
+    service.metrics.lent(customer.id)
+    return answer
 
 
 @_router.get("/healthz")
@@ -220,7 +230,7 @@ def health(service: OurService) -> dict[str, str]:
 @_router.get("/metrics")
 def metrics(service: OurService) -> Response:
     """Give the metrics in Prometheus's format."""
-    return Response(generate_latest(service.registry), media_type="text/plain; version=0.0.4")
+    return Response(service.metrics.catalogue.text(), media_type=CONTENT_TYPE)
 
 
 def parse_login(header: str, address: str) -> Login:
@@ -262,21 +272,25 @@ def _on_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TooManyAttemptsError):
         return _answer(429, str(error), {"Retry-After": str(error.retry_after_seconds)})
     if not isinstance(error, PolicyError):
-        _log.error("unexpected error", path=request.url.path, exc_info=error)
+        _log.error(
+            "unexpected error",
+            action="call",
+            path=request.url.path,
+            exc_info=error,
+            advice="a fault of ours: report it with this line",
+        )
         return _answer(500, "something went wrong here; it has been logged")
-    _log.error("call failed", path=request.url.path, reason=str(error))
+    advice = "see whether MinIO and Cassandra run and let the service's users in"
+    _log.error("call failed", action="call", path=request.url.path, reason=str(error), advice=advice)
     server = error.server if isinstance(error, UnreachableError) else "the service"
     return _answer(503, f"{server} does not answer now, try again later", {"Retry-After": "5"})
 
 
 async def _observe(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    begin = time.monotonic()
-    response = await call_next(request)
-    seconds = time.monotonic() - begin
-    route = getattr(request.scope.get("route"), "path", "none")
-    _service(request).seconds.labels(route, str(response.status_code)).observe(seconds)
+    response, seconds = await timed(request, call_next, _service(request).metrics)
     _log.info(
         "call",
+        action="call",
         method=request.method,
         path=request.url.path,
         status=response.status_code,

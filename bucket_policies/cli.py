@@ -4,8 +4,8 @@ Turns errors into one line and an exit code: 0 done or no difference, 1 a differ
 settings, 4 a server does not answer. The commands that end by themselves are in `commands`.
 """
 
+import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -26,8 +26,9 @@ from bucket_policies.commands.usage import usage
 from bucket_policies.customers import Customer
 from bucket_policies.errors import PolicyError, SettingsError, UnreachableError
 from bucket_policies.grant_store import CassandraSession
+from bucket_policies.listening import open_listener
 from bucket_policies.mirror import Difference
-from bucket_policies.settings import AuthSettings, MirrorSettings, read_settings
+from bucket_policies.settings import AuthSettings, DocumentSettings, MirrorSettings, read_settings
 from bucket_policies.store import open_administration, open_object_store
 
 app = typer.Typer(
@@ -69,8 +70,8 @@ def watch_documents() -> None:
       1. bucket-policies watch
       2. BUCKET_POLICIES_DIR=/etc/ingestion bucket-policies watch
     """
-    logs.configure()
     settings = read_settings(MirrorSettings)
+    _log_as(settings)
     minio = open_administration(settings)
 
     def apply_documents(customers: Iterable[Customer]) -> Sequence[Difference]:
@@ -95,8 +96,8 @@ def auth_service(
       1. bucket-policies auth-service --listen 127.0.0.1:8080
       2. bucket-policies auth-service --demo
     """
-    logs.configure()
     settings = read_settings(AuthSettings, **({"listen": listen} if listen else {}))
+    _log_as(settings)
     session = CassandraSession(settings)
     service = create_app(settings, store=open_object_store(settings), session=session, demo=demo)
     config = uvicorn.Config(
@@ -111,18 +112,13 @@ def auth_service(
     )
     for ending in (signal.SIGINT, signal.SIGTERM):  # raised once more by uvicorn, when it has shut down
         signal.signal(ending, lambda *_: sys.exit(0))
-    with _listening(settings.listen) as listener, closing(session):
+    with open_listener(settings.listen) as listener, closing(session):
         host, port = listener.getsockname()[:2]
         structlog.get_logger(__name__).info(
-            "listening", host=host, port=port, tls=bool(settings.tls_key), demo=demo
+            "listening", action="start", host=host, port=port, tls=bool(settings.tls_key), demo=demo
         )
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, OverflowError) as error:
-        raise SettingsError(f"cannot listen at {address}: {error}") from error
+def _log_as(settings: DocumentSettings) -> None:
+    logs.configure(settings.log_format, settings.log_level, libraries=logging.WARNING)

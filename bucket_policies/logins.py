@@ -90,7 +90,8 @@ class Logins:
             try:
                 self._users = read_users(self._document)
             except DocumentError as error:  # the last good one stays in force
-                _log.error("users document refused", action="login", reason=str(error))
+                advice = "correct it, or set the passwords again with bucket-policies passwd"
+                _log.error("users document refused", action="login", reason=str(error), advice=advice)
         return self._users
 
     def _current_stamp(self) -> tuple[int, int, int] | None:

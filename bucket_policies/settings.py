@@ -12,6 +12,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bucket_policies.certificates import CaFile, check_pair
 from bucket_policies.errors import NotGivenError, SettingsError
+from bucket_policies.listening import ADDRESS
+from bucket_policies.logs import LogFormat, LogLevel
 from bucket_policies.secret_files import SecretFileSettings
 
 PREFIX = "BUCKET_POLICIES_"
@@ -34,6 +36,12 @@ class DocumentSettings(SecretFileSettings):
 
     folder: Path = Field(default=Path(__file__).parent, validation_alias="BUCKET_POLICIES_DIR")
     """Folder of the documents: `customers/` and `users.json`."""
+
+    log_format: LogFormat = "auto"
+    """`console` or `json`; `auto` is JSON unless standard error is a terminal."""
+
+    log_level: LogLevel = "info"
+    """Least level of log lines: `debug`, `info`, `warning` or `error`."""
 
     @property
     def customers_folder(self) -> Path:
@@ -117,7 +125,7 @@ class AuthSettings(GrantSettings, StoreSettings):
     apps_folder: Path = Field(default=_APPS, validation_alias="CUSTOMER_INGESTAPPS_DIR")
     """Where the customers' apps are declared."""
 
-    listen: str = Field(default="127.0.0.1:8080", pattern=r"^.+:\d{1,5}$")
+    listen: str = Field(default="127.0.0.1:8080", pattern=ADDRESS)
     """host:port of the auth service."""
 
     tls_certificate: Path | None = None

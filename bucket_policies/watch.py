@@ -40,7 +40,8 @@ class Watch:
             problems |= self._apply_all(customers)
         for what, problem in problems.items():
             if self._told.get(what) != problem:
-                _log.error("not applied", action="watch", what=what, problem=problem)
+                advice = "mend what the problem says; it is tried again every few seconds"
+                _log.error("not applied", action="watch", what=what, problem=problem, advice=advice)
         self._told = problems
 
     def _apply_all(self, customers: Mapping[str, Customer]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 Kept chunk by chunk by whoever takes the rows; a load and a check that stores nothing count alike.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from customer_ingestapps.errors import FileRejected
@@ -33,12 +34,15 @@ class FileAccounts:
     rows_dropped: int = 0
     table_rows: int = 0
     last_line: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    """The rejected rows by reason code."""
 
     def add(self, chunk: Chunk) -> None:
         """Count a chunk whose rows were taken."""
         self.rows_read += chunk.rows_read
         self.rows_written += chunk.rows_kept
         self.rows_rejected += len(chunk.rejects)
+        self.reasons.update(reject.reason.value for reject in chunk.rejects)
         self.rows_dropped += chunk.rows_dropped
         self.table_rows += chunk.frame.height
         self.last_line = chunk.last_line
@@ -56,6 +60,7 @@ class FileAccounts:
         passing = (reject.line for number, reject in numbered if limit.too_many_rejects(number, rows_read))
         line = next(passing, chunk.last_line)
         self.rows_rejected, self.rows_read = rejected, self.rows_read + len(chunk.rejects)
+        self.reasons.update(reject.reason.value for reject in chunk.rejects)
         allowed = f"allowed: {limit.max_rejects}, passed on line {line}"
         message = f"{rejected} of {rows_read} rows rejected, {allowed}"
         raise FileRejected(Reason.TOO_MANY_REJECTS, message, line=line)

@@ -2,18 +2,26 @@
 
 import signal
 import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
 import structlog
 
-from ingest_manager import setup, worker_pool
-from ingest_manager.broker import Consumer, Publisher, count_waiting
+from bucket_policies.grant_store import GrantStore
+from ingest_manager import setup, topology, worker_pool
+from ingest_manager.broker import Consumer, Publisher, count_waiting, queue_states
 from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.customer_state import Observer, Records
 from ingest_manager.dispatcher import Dispatcher
-from ingest_manager.errors import ServerDown, TransientError
+from ingest_manager.errors import ServerDown, ServerName, TransientError
+from ingest_manager.gauges import Gauges, Views
+from ingest_manager.health import Health
 from ingest_manager.housekeeping import Housekeeping
+from ingest_manager.metrics import ManagerMetrics
+from ingest_manager.metrics_service import Probe, serve_metrics
 from ingest_manager.outages import Outages
+from ingest_manager.pauses import PauseStore
 from ingest_manager.reconcile import Reconciler
 from ingest_manager.settings import Settings
 from ingest_manager.settler import Settler
@@ -30,20 +38,27 @@ class Manager:
     """One ingest manager: this process and its workers."""
 
     def __init__(
-        self, settings: Settings, session: CassandraSession, on_effect: Effect | None = None
+        self,
+        settings: Settings,
+        session: CassandraSession,
+        metrics: ManagerMetrics,
+        on_effect: Effect | None = None,
     ) -> None:
         amqp_url = settings.amqp_url.get_secret_value()
         ledger = connect_ledger(settings, session)
         store = connect_store(settings)
         self._settings = settings
+        self._metrics = metrics
         self._publisher = Publisher(amqp_url)
         self._stop_workers = worker_pool.stop_event()
         self._workers = [
             WorkerProcess(settings, self._stop_workers, on_effect) for _ in range(settings.workers)
         ]
-        self._settler = Settler(self._publisher, ledger, settings.retry_pauses_seconds)
-        self._outages = Outages({"cassandra": ledger.ping, "minio": store.ping})
-        self._dispatcher = Dispatcher(self._workers, self._settler, ledger, self._outages)
+        metrics.workers.set(settings.workers)
+        self._settler = Settler(self._publisher, ledger, settings.retry_pauses_seconds, metrics=metrics)
+        probes: Mapping[ServerName, Callable[[], None]] = {"cassandra": ledger.ping, "minio": store.ping}
+        self._outages = Outages(probes, on_lost=metrics.server_lost)
+        self._dispatcher = Dispatcher(self._workers, self._settler, ledger, self._outages, metrics=metrics)
         deliver = self._dispatcher.take_delivery
         self._consumer = Consumer(amqp_url, prefetch=settings.prefetch, on_delivery=deliver)
         reconciler = Reconciler(
@@ -54,19 +69,33 @@ class Manager:
             timedelta(seconds=settings.reconcile_min_age_seconds),
             settings.retry_pauses_seconds,
             settings.token_key.get_secret_value().encode(),
+            on_lost=metrics.event_lost,
+            on_stuck=metrics.load_stuck,
         )
-        self._housekeeping = Housekeeping(settings, session, reconciler, self._consumer.consume)
+
+        self._housekeeping = Housekeeping(settings, session, reconciler, self._consume)
+        observer = Observer(
+            Records(ledger, GrantStore(session), PauseStore(session)),
+            store,
+            lambda _: None,  # what MinIO enforces is `bucket-policies plan`'s business
+            partial(queue_states, amqp_url),
+        )
+        retry_queues = [topology.retry_queue(pause) for pause in settings.retry_pauses_seconds]
+        views = Views(observer, self._housekeeping, retry_queues, self._dispatcher.count_workers)
+        self._gauges = Gauges(metrics, views, seconds=settings.metrics_seconds)
 
     def start(self) -> None:
         """Begin to take deliveries."""
-        for part in (self._settler, self._outages, self._dispatcher, self._consumer, self._housekeeping):
-            part.start()
+        self._dispatcher.start()
+        for thread in self._threads:
+            thread.start()
         log.info("the manager runs", action="start", workers=len(self._workers))
 
     def stop(self) -> None:
         """Stop in order: no new work, loads under way end or are given back, acks go out, connections end."""
         grace = self._settings.shutdown_seconds
         log.info("the manager stops", action="stop")
+        self._gauges.stop()
         self._housekeeping.stop()
         self._housekeeping.join(_CLOSE_SECONDS)
         giving_back = threading.Timer(grace / 2, self._stop_workers.set)  # short loads may still end
@@ -80,8 +109,30 @@ class Manager:
         for worker in self._workers:
             worker.close(_CLOSE_SECONDS)
         self._outages.stop()
+        if self._gauges.is_alive():
+            self._gauges.join(_CLOSE_SECONDS)
         self._publisher.close()
         log.info("the manager has stopped", action="stop")
+
+    def health(self) -> Health:
+        """Return what tells whether this manager does its work."""
+        return Health(
+            self._threads,
+            is_consuming=lambda: self._consumer.is_connected,
+            servers_away=lambda: self._outages.lost | self._gauges.away,
+            turned_at=lambda: self._housekeeping.turned_at,
+            reconcile_seconds=self._settings.reconcile_seconds,
+        )
+
+    def _consume(self, queues: Iterable[str]) -> None:
+        wanted = list(queues)
+        self._metrics.know(map(topology.customer_of_queue, wanted))
+        self._consumer.consume(wanted)
+
+    @property
+    def _threads(self) -> Sequence[threading.Thread]:
+        watched = (self._gauges,) if self._settings.metrics_listen else ()  # else nobody sees them
+        return self._settler, self._outages, self._consumer, self._housekeeping, *watched
 
 
 class Ending:
@@ -97,7 +148,8 @@ class Ending:
     def _on_death(self, death: threading.ExceptHookArgs) -> None:
         # Going on without one of its threads, a manager would look alive and load nothing.
         name = death.thread.name if death.thread else "unknown"
-        log.critical("a thread died", action="stop", thread=name, exc_info=death.exc_value)
+        advice = "a fault of ours: report it with this line; who keeps the manager running starts it again"
+        log.critical("a thread died", action="stop", thread=name, exc_info=death.exc_value, advice=advice)
         self.is_fault = self.is_fault or not self.over.is_set()
         self.over.set()
 
@@ -106,22 +158,27 @@ def run(settings: Settings, on_effect: Effect | None = None) -> None:
     """Run a manager until SIGTERM or SIGINT; servers that are away at the start are waited for.
 
     Raises:
+        SettingsError: the address of the metrics cannot be used.
         SystemExit: a thread died, so the manager has stopped; whoever keeps it running starts it again.
     """
     ending = Ending()
-    try:
-        session = connect_patiently(settings, ending.over)
-    except ServerDown:  # told to stop before there was a server
-        return
-    with session:
-        _set_up_patiently(session, settings, ending.over)
-        if not ending.over.is_set():
-            _serve(Manager(settings, session, on_effect), ending.over)
+    metrics = ManagerMetrics()
+    probe = Probe(metrics.catalogue)
+    with serve_metrics(settings.metrics_listen, probe):
+        try:
+            session = connect_patiently(settings, ending.over)
+        except ServerDown:  # told to stop before there was a server
+            return
+        with session:
+            _set_up_patiently(session, settings, ending.over)
+            if not ending.over.is_set():
+                _serve(Manager(settings, session, metrics, on_effect), probe, ending.over)
     if ending.is_fault:
         raise SystemExit(1)
 
 
-def _serve(manager: Manager, over: threading.Event) -> None:
+def _serve(manager: Manager, probe: Probe, over: threading.Event) -> None:
+    probe.problems = manager.health().problems
     try:
         manager.start()
         over.wait()

@@ -312,6 +312,12 @@ class Consumer(threading.Thread):
         self._on_delivery = on_delivery
         self._queues: tuple[str, ...] = ()
         self._over = threading.Event()
+        self._is_connected = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether deliveries can come."""
+        return self._is_connected
 
     def consume(self, queues: Iterable[str]) -> None:
         """Set the queues to take deliveries from; what others have delivered goes back to them."""
@@ -328,10 +334,12 @@ class Consumer(threading.Thread):
                 self._serve()
             except (AMQPError, OSError) as error:
                 log.warning("no connection to RabbitMQ, trying again", action="consume", error=repr(error))
+                self._is_connected = False
                 self._over.wait(_RECONNECT_SECONDS)
 
     def _serve(self) -> None:
         with BlockingConnection(_parameters(self._url)) as connection:
+            self._is_connected = True
             channels: dict[str, BlockingChannel] = {}
             next_look = 0.0
             while not self._over.is_set():

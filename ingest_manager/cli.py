@@ -3,19 +3,21 @@
 Exit codes: 0 done / no difference, 1 something failed or differs, 2 usage or settings, 4 unreachable.
 """
 
+import logging
 import sys
 
 import typer
 import uvicorn
 from pydantic import ValidationError
 
-from bucket_policies import command_line
+from bucket_policies import command_line, logs
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.errors import SettingsError
+from bucket_policies.listening import open_listener
 from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
-from ingest_manager import cassandra_session, logs, setup, status_service
+from ingest_manager import cassandra_session, setup, status_service
 from ingest_manager.commands import dead_letters
 from ingest_manager.commands.check import check
 from ingest_manager.commands.drain import drain
@@ -74,7 +76,9 @@ def run() -> None:
       1. ingest-manager run
       2. INGEST_MANAGER_WORKERS=8 ingest-manager run
     """
-    manager_app.run(Settings())
+    settings = Settings()
+    _log_as(settings)
+    manager_app.run(settings)
 
 
 @cli.command("status-service")
@@ -85,22 +89,24 @@ def serve_status() -> None:
     Example:  INGEST_MANAGER_STATUS_LISTEN=127.0.0.1:8081 ingest-manager status-service
     """
     settings = Settings()
-    host, _, port = settings.status_listen.rpartition(":")
-    with cassandra_session.connect(settings) as session:
+    _log_as(settings)
+    with open_listener(settings.status_listen) as listener, cassandra_session.connect(settings) as session:
         token_key = settings.token_key.get_secret_value().encode()
         sources = status_service.Sources(
             connect_ledger(settings, session), connect_store(settings), token_key
         )
-        service = status_service.create_app(sources)
-        uvicorn.run(
-            service,
-            host=host,
-            port=int(port),
+        config = uvicorn.Config(
+            status_service.create_app(sources),
             ssl_certfile=settings.status_tls_certificate,
             ssl_keyfile=settings.status_tls_key,
-            log_level="warning",
+            log_config=None,
             access_log=False,
         )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _log_as(settings: Settings) -> None:
+    logs.configure(settings.log_format, settings.log_level, libraries=logging.WARNING)
 
 
 def main() -> None:

@@ -10,10 +10,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from bucket_policies.customers import customer_of_bucket
 from ingest_manager import topology
@@ -29,6 +30,8 @@ from ingest_manager.events import ObjectEvent, parse_message
 from ingest_manager.fairness import FairQueue, Turn
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.measures import Measures
+from ingest_manager.metrics import ManagerMetrics
 from ingest_manager.outages import Outages
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import (
@@ -56,6 +59,13 @@ class Job:
 
     delivery: Delivery
     assignment: Assignment
+    taken_at: float = field(default_factory=time.time)
+    offered: float = field(default_factory=time.monotonic)
+
+    def event_seconds(self) -> float | None:
+        """Return the time from the object to the delivery, where nothing of ours was in between."""
+        is_first = self.assignment.retry_of is None and self.assignment.replay is None
+        return self.taken_at - self.assignment.event.written_us / 1e6 if is_first else None
 
 
 class Dispatcher:
@@ -67,7 +77,11 @@ class Dispatcher:
         settler: Settler,
         ledger: Ledger,
         outages: Outages,
+        *,
+        metrics: ManagerMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or ManagerMetrics()
+        self._workers = workers
         self._settler = settler
         self._ledger = ledger
         self._outages = outages
@@ -94,8 +108,18 @@ class Dispatcher:
         for thread in self._threads:
             thread.join(max(0, deadline - time.monotonic()))
 
+    def count_workers(self) -> int:
+        """Return how many workers are alive."""
+        return sum(worker.is_alive for worker in self._workers)
+
     def take_delivery(self, delivery: Delivery) -> None:
         """Sort a delivery: to the workers, to the dead letters, or away with it."""
+        customer = topology.customer_of_queue(delivery.queue)
+        self._metrics.delivery_taken(customer)
+        with bound_contextvars(customer=customer):
+            self._sort(delivery)
+
+    def _sort(self, delivery: Delivery) -> None:
         try:
             events = parse_message(delivery.body)
             replay = Replay.of(delivery.headers)
@@ -129,14 +153,24 @@ class Dispatcher:
 
     def _serve(self, worker: WorkerProcess) -> None:
         while (turn := self._next()) is not None:
-            settlement = self._run(worker, turn.item)
-            with self._changed:
-                if isinstance(settlement, ServerLost):
-                    self._queue.put_back(turn)
-                else:
-                    self._queue.done(turn)
-                self._changed.notify_all()
-            self._settle(turn.item, settlement)
+            with bound_contextvars(**turn.item.assignment.log_facts):
+                self._work_on(worker, turn)
+
+    def _work_on(self, worker: WorkerProcess, turn: Turn[Job]) -> None:
+        job = turn.item
+        waited = time.monotonic() - job.offered
+        with self._metrics.busy.track_inprogress():
+            settlement = self._run(worker, job)
+        with self._changed:
+            if isinstance(settlement, ServerLost):
+                self._queue.put_back(turn)
+            else:
+                self._queue.done(turn)
+            self._changed.notify_all()
+        if isinstance(settlement, Settled | Unplaced) and settlement.is_new:
+            settlement.measures.add("wait", waited)
+            self._count_end(job, settlement.load, settlement.measures)
+        self._settle(job, settlement)
 
     def _next(self) -> Turn[Job] | None:
         with self._changed:
@@ -154,9 +188,9 @@ class Dispatcher:
             if isinstance(settlement, Retry):
                 self._ask_for_ledger()  # a fault that is the server's own counts no attempt
         except WorkerDied as death:
-            log.error(
-                "a worker died", action="load", load_id=str(job.assignment.event.load_id), error=str(death)
-            )
+            advice = "it is started anew and the load tried again; `worker_died` in docs/reasons.md says more"
+            log.error("a worker died", action="load", error=str(death), advice=advice)
+            self._metrics.worker_died()
             self._release(job, death)
             return Busy()
         except ServerDown as error:
@@ -180,19 +214,12 @@ class Dispatcher:
                 self._remember(load)
                 self._end(job, load, is_new=is_new)
             case Unplaced(load, error, is_new):
-                log.warning(
-                    "an object cannot be moved yet", action="place", load_id=str(load.load_id), error=error
-                )
+                log.warning("an object cannot be moved yet", action="place", error=error)
                 dead_letter = load.reason if _is_alarm(delivery, load, is_new=is_new) else None
                 self._settler.come_back_late(delivery, dead_letter=dead_letter)
             case Retry(load, error):
-                log.warning(
-                    "an attempt failed",
-                    action="retry",
-                    load_id=str(load.load_id),
-                    attempt=load.attempts,
-                    error=error,
-                )
+                log.warning("an attempt failed", action="retry", attempt=load.attempts, error=error)
+                self._metrics.attempt_failed(load.customer)
                 self._settler.retry(delivery, load, error)
             case Busy():
                 self._settler.come_back(delivery)
@@ -207,14 +234,19 @@ class Dispatcher:
 
     def _end(self, job: Job, load: Load, *, is_new: bool) -> None:
         delivery, replay = job.delivery, job.assignment.replay
-        if is_new:
-            _log_outcome(load)
-        elif replay is not None:
-            _log_unchanged(load, replay)
+        if not is_new and replay is not None:
+            _log_unchanged(load)
         if _is_alarm(delivery, load, is_new=is_new):
             self._settler.dead_letter(delivery, load.reason or "failed")
         else:
             delivery.ack()
+
+    def _count_end(self, job: Job, load: Load, measures: Measures) -> None:
+        event_seconds = job.event_seconds()
+        if event_seconds is not None and load.attempts == 1:
+            measures.add("event", event_seconds)
+        self._metrics.load_ended(load, measures)
+        _log_outcome(load, measures)
 
     def _remember(self, load: Load) -> None:
         if load.status is LoadStatus.FAILED:  # its delivery may come again for its dead letter
@@ -231,12 +263,10 @@ def _is_alarm(delivery: Delivery, load: Load, *, is_new: bool) -> bool:
     return is_open and (is_new or delivery.is_redelivered)
 
 
-def _log_outcome(load: Load) -> None:
+def _log_outcome(load: Load, measures: Measures) -> None:
     log.info(
         "a load ended",
         action="load",
-        load_id=str(load.load_id),
-        customer=load.customer,
         key=load.key,
         status=load.status.value,
         reason=load.reason,
@@ -244,16 +274,14 @@ def _log_outcome(load: Load) -> None:
         rows_read=load.rows_read,
         rows_written=load.rows_written,
         rows_rejected=load.rows_rejected,
-        **({"replay_id": str(load.replay_id)} if load.replay_id else {}),
+        milliseconds=measures.milliseconds(),
     )
 
 
-def _log_unchanged(load: Load, replay: Replay) -> None:
+def _log_unchanged(load: Load) -> None:
     log.info(
         "a replay's message left a load as it is",
         action="replay",
-        load_id=str(load.load_id),
-        replay_id=str(replay.id),
         status=load.status.value,
         replays=load.replays,
     )

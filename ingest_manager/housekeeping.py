@@ -17,6 +17,7 @@ from customer_ingestapps.registry import Registry
 from ingest_manager import broker, setup, topology
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, PermanentError, TransientError
+from ingest_manager.metrics import Problem
 from ingest_manager.pauses import Pause, PauseStore
 from ingest_manager.reconcile import NOT_TAKEN_UP, Reconciler
 from ingest_manager.settings import Settings
@@ -47,7 +48,24 @@ class Housekeeping(threading.Thread):
         self._consumed: list[str] = []
         self._problems: dict[str, str] = {}
         self._held: dict[str, str] = {}  # customers whose objects wait, and why
+        self._turned_at = time.time()
         self._over = threading.Event()
+
+    @property
+    def customers(self) -> Mapping[str, Customer]:
+        """The customers that have a document, by id."""
+        return self._customers.current()
+
+    @property
+    def refused(self) -> dict[Problem, int]:
+        """How many documents and apps are refused."""
+        documents = sum(source.endswith(".json") for source in self._problems)
+        return {"document": documents, "app": len(self._problems) - documents}
+
+    @property
+    def turned_at(self) -> float:
+        """When the last turn ended, whatever came of it; seconds since the epoch."""
+        return self._turned_at
 
     def stop(self) -> None:
         """End the thread after its present step."""
@@ -65,6 +83,7 @@ class Housekeeping(threading.Thread):
                     next_reconcile = time.monotonic() + self._settings.reconcile_seconds
             except IngestError as error:
                 log.warning("housekeeping is tried again", action="housekeeping", error=str(error))
+            self._turned_at = time.time()
             self._over.wait(self._settings.documents_seconds)
 
     def take_up_customers(self) -> None:
@@ -138,7 +157,13 @@ class Housekeeping(threading.Thread):
     def _tell(self, problems: dict[str, str]) -> None:
         for source, problem in problems.items():
             if self._problems.get(source) != problem:
-                log.error("a customer is not taken up as it is", action="take_up", of=source, problem=problem)
+                log.error(
+                    "a customer is not taken up as it is",
+                    action="take_up",
+                    of=source,
+                    problem=problem,
+                    advice="mend it; it is looked at again by itself",
+                )
         self._problems = problems
 
 

@@ -1,4 +1,4 @@
-"""A worker's hold on a load: renewed in the background, asked before every chunk."""
+"""A worker's hold on a load: renewed in the background, asked before every chunk; keeps its measures."""
 
 import threading
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from ingest_manager.claims import WRITE_AHEAD
 from ingest_manager.errors import GivenBack, IngestError, LeaseLost, not_of_the_object
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
+from ingest_manager.measures import Measures
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Lease:
         self._over = threading.Event()
         self._lost: LeaseLost | None = None
         self.load = load
+        self.measures = Measures()
 
     def __enter__(self) -> "Lease":
         threading.Thread(target=self._keep, name="lease", daemon=True).start()

@@ -21,6 +21,7 @@ from ingest_manager.errors import GivenBack, ObjectGone, PermanentError, Transie
 from ingest_manager.lease import Lease
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.measures import Measures
 from ingest_manager.object_store import OpenObject
 from ingest_manager.row_writer import RowWriter
 from ingest_manager.settlements import (
@@ -60,11 +61,14 @@ class Loading:
         """
         app = find_app(self.registry, assignment.customer, assignment.event.key)
         assignment = replace(assignment, event=self.admission.vouched(assignment.event))
-        claimed = self.ledger.claim(assignment, label_of(app))
+        measures = Measures()
+        with measures.stage("claim"):
+            claimed = self.ledger.claim(assignment, label_of(app))
         if claimed.finding is not Finding.CLAIMABLE:
             return self._settle_found(claimed, customer, is_replay=assignment.replay is not None)
         self.on_effect("claim")
         with Lease(self.ledger, claimed.load, self.renew_seconds, self.should_stop) as lease:
+            lease.measures = measures
             try:
                 outcome = self._outcome(lease, customer, app)
             except GivenBack:
@@ -80,19 +84,23 @@ class Loading:
                     return Settled(self.ledger.restore(lease.load), is_new=False)
                 status = LoadStatus.GONE if is_gone else LoadStatus.REJECTED
                 outcome = Outcome(status=status, reason=error.reason, message=str(error))
-            load = self.ledger.finish(lease.load, outcome)
+            with measures.stage("finish"):
+                load = self.ledger.finish(lease.load, outcome)
             self.on_effect("outcome")
-        return self._place(load, customer, is_new=True)
+        return self._place(load, customer, is_new=True, measures=measures)
 
     def _outcome(self, lease: Lease, customer: Customer, app: App) -> Outcome:
         load = lease.load
         with not_of_the_object():
-            self.ledger.index(load)  # first: whatever the outcome, the history shows it
+            with lease.measures.stage("claim"):
+                self.ledger.index(load)  # first: whatever the outcome, the history shows it
             if load.attempts > self.attempts:
                 raise TransientError(load.first_error or "the worker died at every attempt", "worker_died")
-            source = self.archive.open(load)
-            upload_id = self.admission.upload_of(load, source.metadata)
-            refusal = self.admission.refusal(load, upload_id)
+            with lease.measures.stage("read"):
+                source = self.archive.open(load)
+            with lease.measures.stage("claim"):
+                upload_id = self.admission.upload_of(load, source.metadata)
+                refusal = self.admission.refusal(load, upload_id)
         outcome = refusal or self._judge(lease, source, customer, app)
         return replace(outcome, size=source.size, upload_id=upload_id, sha256=source.sha256)
 
@@ -107,22 +115,25 @@ class Loading:
             outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
             self.on_effect("rows")
             if rejects.count:
-                self.archive.keep_rejects(lease.load, rejects)
+                with lease.measures.stage("finish"):
+                    self.archive.keep_rejects(lease.load, rejects)
                 self.on_effect("rejects")
         return outcome
 
-    def _place(self, load: Load, customer: Customer, *, is_new: bool) -> Settlement:
+    def _place(self, load: Load, customer: Customer, *, is_new: bool, measures: Measures) -> Settlement:
         try:
-            place = self.archive.place(load, customer)
+            with measures.stage("place"):
+                place = self.archive.place(load, customer)
         except TransientError as error:
-            return Unplaced(load, str(error), is_new)
-        placed = self.ledger.mark_placed(load, place)
+            return Unplaced(load, str(error), is_new, measures)
+        with measures.stage("place"):
+            placed = self.ledger.mark_placed(load, place)
         self.on_effect("placed")
-        return Settled(placed, is_new)
+        return Settled(placed, is_new, measures)
 
     def _settle_found(self, claimed: Claimed, customer: Customer, *, is_replay: bool) -> Settlement:
         if claimed.finding is Finding.UNPLACED:
-            settlement = self._place(claimed.load, customer, is_new=False)
+            settlement = self._place(claimed.load, customer, is_new=False, measures=Measures())
             is_to_repeat = is_replay and isinstance(settlement, Settled)
             return Busy() if is_to_repeat else settlement  # a replay comes back to what is placed now
         if claimed.finding is Finding.BUSY:

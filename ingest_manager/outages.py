@@ -20,9 +20,11 @@ class Outages(threading.Thread):
         probes: Mapping[ServerName, Callable[[], None]],
         *,
         pauses: Sequence[float] = _PAUSES_SECONDS,
+        on_lost: Callable[[ServerName], None] = lambda _: None,
     ) -> None:
         super().__init__(name="outages", daemon=True)
         self._pauses = pauses
+        self._on_lost = on_lost
         self._probes = probes
         self._lost: set[ServerName] = set()
         self._reported = threading.Event()
@@ -38,6 +40,7 @@ class Outages(threading.Thread):
         if server not in self._lost:
             log.warning("a server is away, loading pauses", action="outage", server=server, error=error)
             self._lost.add(server)
+            self._on_lost(server)
         self._reported.set()
 
     def stop(self) -> None:

@@ -53,6 +53,8 @@ class Reconciler:
     pauses: tuple[int, ...]
     seal_key: bytes
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    on_lost: Callable[[str], None] = lambda _: None  # told the customer of each event that was lost
+    on_stuck: Callable[[str], None] = lambda _: None
 
     def reconcile(self, customer: Customer) -> Reconciled:
         """Publish an event for every version and load that nothing else will bring to its outcome.
@@ -93,8 +95,10 @@ class Reconciler:
         event = self._with_upload(event)
         is_new = self.ledger.register(event, customer.id)
         if is_new:
-            log.warning("an event was lost", action="reconcile", customer=customer.id, key=event.key)
+            facts = {"load_id": str(event.load_id), "customer": customer.id, "key": event.key}
+            log.warning("an event was lost", action="reconcile", **facts)
             self._publish(event)
+            self.on_lost(customer.id)
         return is_new
 
     def _with_upload(self, event: ObjectEvent) -> ObjectEvent:
@@ -120,8 +124,10 @@ class Reconciler:
         if self.count_waiting(topology.retry_queue(self.pauses[-1])):
             stuck = [load for load in stuck if not load.status.is_outcome]
         for load in stuck:
-            log.warning("a load got stuck", action="reconcile", load_id=str(load.load_id), status=load.status)
+            facts = {"load_id": str(load.load_id), "customer": load.customer, "status": load.status.value}
+            log.warning("a load got stuck", action="reconcile", **facts)
             self._publish(event_of(load), order_of(load))
+            self.on_stuck(load.customer)
         return len(stuck)
 
     def _in_staging(self, customer: str) -> Iterator[tuple[list[ObjectEvent], dict[UUID, Load]]]:

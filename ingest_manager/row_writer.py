@@ -180,4 +180,4 @@ class TableWriter:
             if not isinstance(fault, TransientError) or parcel.resent == len(RESEND_PAUSES_SECONDS):
                 self._fault = fault
                 raise fault
-        log.warning("batches failed and are sent again", batches=len(failed))
+        log.warning("batches failed and are sent again", action="write", batches=len(failed))

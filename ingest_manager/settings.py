@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bucket_policies.certificates import CaFile, check_pair
+from bucket_policies.listening import ADDRESS
+from bucket_policies.logs import LogFormat, LogLevel
 from bucket_policies.secret_files import SecretFileSettings
 
 _PACKAGES = Path(__file__).resolve().parent.parent
@@ -100,6 +102,20 @@ class Settings(FolderSettings):
     )
     documents_seconds: int = Field(2, ge=1, description="How often customers' documents are looked at.")
     range_bytes: int = Field(8 * 2**20, ge=1, description="Size of one ranged read of an object.")
+    metrics_listen: str = Field(
+        "",
+        pattern=rf"^$|{ADDRESS}",
+        description="host:port of the manager's `/metrics` and `/healthz`; without it, neither is served.",
+    )
+    metrics_seconds: int = Field(
+        15, ge=1, description="How often the gauges are made current; looks that take long come less often."
+    )
+    log_format: LogFormat = Field(
+        "auto", description="`console` or `json`; `auto` is JSON unless standard error is a terminal."
+    )
+    log_level: LogLevel = Field(
+        "info", description="Least level of log lines: `debug`, `info`, `warning` or `error`."
+    )
     shutdown_seconds: int = Field(20, ge=0, description="How long running loads may take to stop cleanly.")
 
     @field_validator("cassandra_hosts", mode="before")

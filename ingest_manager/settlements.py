@@ -1,11 +1,12 @@
 """What a worker says of a delivery, and so what the dispatcher does with it before the ack."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from ingest_manager.errors import ServerName
 from ingest_manager.events import ObjectEvent
 from ingest_manager.loads import Load
+from ingest_manager.measures import Measures
 from ingest_manager.replay_order import Replay
 
 
@@ -24,6 +25,12 @@ class Assignment:
     retry_of: int | None = None
     replay: Replay | None = None
 
+    @property
+    def log_facts(self) -> dict[str, str]:
+        """What every line that concerns it says."""
+        facts = {"load_id": str(self.event.load_id), "customer": self.customer}
+        return facts | ({"replay_id": str(self.replay.id)} if self.replay else {})
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -31,6 +38,7 @@ class Settled:
 
     load: Load
     is_new: bool = True  # False: an earlier delivery did the work
+    measures: Measures = field(default_factory=Measures, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Unplaced:
     load: Load
     error: str
     is_new: bool = True
+    measures: Measures = field(default_factory=Measures, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ One thread works through the deliveries whose ending needs the broker's confirm;
 not give it, they wait, unacknowledged. A delivery whose channel is gone is dropped: it comes again.
 """
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from ingest_manager.errors import IngestError, PermanentError
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
+from ingest_manager.metrics import DeadLetter, ManagerMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -34,13 +36,15 @@ class Settler(threading.Thread):
         pauses: Sequence[int],
         *,
         pause_seconds: float = _PAUSE_SECONDS,
+        metrics: ManagerMetrics | None = None,
     ) -> None:
         super().__init__(name="settler", daemon=True)
         self._pause_seconds = pause_seconds
+        self._metrics = metrics or ManagerMetrics()
         self._publisher = publisher
         self._ledger = ledger
         self._pauses = pauses
-        self._endings: queue.SimpleQueue[tuple[Delivery, Callable[[], None]] | None] = queue.SimpleQueue()
+        self._endings: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
     def come_back(self, delivery: Delivery) -> None:
         """Deliver a copy after the shortest pause; no attempt is counted."""
@@ -51,7 +55,7 @@ class Settler(threading.Thread):
 
         def ending() -> None:
             if dead_letter is not None:
-                self._publish_dead_letter(delivery, dead_letter)
+                self._publish_dead_letter(delivery, dead_letter, "failed")
             self._publish_retry(delivery, self._pauses[-1], {})
 
         self._end(delivery, ending)
@@ -72,7 +76,7 @@ class Settler(threading.Thread):
         def ending() -> None:
             if is_unusable:
                 self._keep_unusable(delivery, reason)
-            self._publish_dead_letter(delivery, reason)
+            self._publish_dead_letter(delivery, reason, "unusable" if is_unusable else "failed")
 
         self._end(delivery, ending)
 
@@ -92,11 +96,12 @@ class Settler(threading.Thread):
 
     def run(self) -> None:
         """Work through the endings in order."""
-        while (task := self._endings.get()) is not None:
-            self._finish(*task)
+        while (finish := self._endings.get()) is not None:
+            finish()
 
     def _end(self, delivery: Delivery, ending: Callable[[], None]) -> None:
-        self._endings.put((delivery, ending))
+        context = contextvars.copy_context()  # whose lines say which load it is about
+        self._endings.put(lambda: context.run(self._finish, delivery, ending))
 
     def _finish(self, delivery: Delivery, ending: Callable[[], None]) -> None:
         pause = threading.Event()
@@ -114,15 +119,19 @@ class Settler(threading.Thread):
         headers = {**_own_headers(delivery), **extra}
         self._publisher.publish("", topology.retry_queue(pause), delivery.body, headers)
 
-    def _publish_dead_letter(self, delivery: Delivery, reason: str) -> None:
+    def _publish_dead_letter(self, delivery: Delivery, reason: str, kind: DeadLetter) -> None:
         headers = {**_own_headers(delivery), "reason": reason[:500], "queue": delivery.queue}
         self._publisher.publish(topology.DEAD_LETTERS, "", delivery.body, headers)
+        self._metrics.dead_lettered(topology.customer_of_queue(delivery.queue), kind)
 
     def _keep_unusable(self, delivery: Delivery, reason: str) -> None:
         try:
             self._ledger.keep_unusable(delivery.queue, reason, delivery.body)
         except PermanentError as fault:  # the dead letter has the body too
-            log.error("an unusable body could not be stored", action="settle", error=str(fault))
+            advice = "the message is in the queue dead-letters; see what Cassandra refuses"
+            log.error(
+                "an unusable body could not be stored", action="settle", error=str(fault), advice=advice
+            )
 
     def _store_waiting(self, load: Load, pause: int, error: str) -> None:
         try:

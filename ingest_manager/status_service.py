@@ -12,13 +12,14 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from prometheus_client import CollectorRegistry, Counter, generate_latest
 from pydantic import BaseModel, BeforeValidator
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from bucket_policies import tokens
 from bucket_policies.errors import TokenError
+from bucket_policies.metrics import CONTENT_TYPE, WebMetrics
+from bucket_policies.timed_calls import timed
 from customer_ingestapps.media_types import ENDINGS
 from ingest_manager.errors import IngestError, ObjectGone
 from ingest_manager.history import LoadQuery, LoadView, find_loads
@@ -28,6 +29,7 @@ from ingest_manager.object_store import ObjectStore
 from ingest_manager.rejects import rejects_of
 
 MOST_LOADS = 10_000
+METRICS_PREFIX = "status_service"
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
 
 
@@ -162,20 +164,16 @@ def _own_load(ledger: Ledger, load_id: UUID, customer: str) -> Load:
 
 
 def _measure(app: FastAPI) -> None:
-    registry = CollectorRegistry()
-    requests = Counter(
-        "status_requests", "Requests by the answer's status code.", ["code"], registry=registry
-    )
+    metrics = WebMetrics(METRICS_PREFIX)
 
     @app.middleware("http")
     async def count(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        answer = await call_next(request)
-        requests.labels(answer.status_code).inc()
+        answer, _ = await timed(request, call_next, metrics)
         return answer
 
     @app.get("/metrics", response_class=PlainTextResponse)
-    def metrics() -> PlainTextResponse:
-        return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")
+    def show_metrics() -> Response:
+        return Response(metrics.catalogue.text(), media_type=CONTENT_TYPE)
 
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:

@@ -98,6 +98,11 @@ def queue_of(customer: str) -> str:
     return f"ingest.{customer}"
 
 
+def customer_of_queue(queue: str) -> str:
+    """Return the customer whose queue this is."""
+    return queue.removeprefix("ingest.")
+
+
 def customer_queue(name: str) -> Queue:
     """Return the queue `ingest.<customer>`."""
     arguments = {

@@ -20,6 +20,7 @@ from ingest_manager.batches import Rows
 from ingest_manager.errors import ObjectGone, PermanentError
 from ingest_manager.lease import Lease
 from ingest_manager.loads import Load, Outcome
+from ingest_manager.measures import Measures
 from ingest_manager.object_store import OpenObject
 from ingest_manager.row_writer import MISSING, RowWriter
 
@@ -68,15 +69,26 @@ def transfer(
     accounts = Accounts()
     try:
         try:
-            send_rows(source, app, customer, lease=lease, table=table, rejects=rejects, accounts=accounts)
+            send_rows(
+                source,
+                app,
+                customer,
+                lease=lease,
+                table=table,
+                rejects=rejects,
+                accounts=accounts,
+                measures=lease.measures,
+            )
             outcome = accounts.outcome()
         except FileRejected as error:
             outcome = accounts.refusal(error)
-        table.flush()
+        with lease.measures.stage("write"):
+            table.flush()
     except ObjectGone:
         raise
     except PermanentError as error:  # of the table, amid the rows
         outcome = accounts.fault(error)
+    lease.measures.rejects = accounts.reasons
     return outcome
 
 
@@ -89,20 +101,23 @@ def send_rows(
     table: TableSink,
     rejects: RejectsSink,
     accounts: Accounts,
+    measures: Measures | None = None,
 ) -> None:
     """Read an object to its end; hand over its rows and rejects, and count them.
 
     Raises:
         FileRejected: it cannot be read to its end; the accounts tell what was handed over.
     """
+    measures = measures or Measures()
     expanded_limit = customer.constraints.expanded_kib * 1024
     read_from = source if app.contract.files.format == "parquet" else source.blocks()
     chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit)
-    for chunk in one_behind(chunks):
+    for chunk in one_behind(measures.each("read", chunks)):
         rejects.add(chunk.header, chunk.rejects)
         accounts.check(chunk, customer.constraints)
         write_us = lease.load.write_base + chunk.number
         lease.allow(write_us)
-        rows = encode_rows(app.contract, chunk.frame, MISSING)
-        accounts.add(chunk)  # before: a fault amid writing leaves some of its rows behind
-        table.write(rows, write_us)
+        with measures.stage("write"):
+            rows = encode_rows(app.contract, chunk.frame, MISSING)
+            accounts.add(chunk)  # before: a fault amid writing leaves some of its rows behind
+            table.write(rows, write_us)

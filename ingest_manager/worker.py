@@ -4,6 +4,7 @@ It has its own session and store. Whatever happens in a load becomes a settlemen
 dies says nothing, and its pipe tells the dispatcher so.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -26,11 +27,12 @@ from tenacity import (
     wait_exponential,
 )
 
+from bucket_policies import logs
 from bucket_policies.allowances import AllowanceStore
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.grant_store import GrantStore
 from customer_ingestapps.registry import Registry
-from ingest_manager import cassandra_session, logs, object_store
+from ingest_manager import cassandra_session, object_store
 from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
 from ingest_manager.cassandra_session import CassandraSession
@@ -46,6 +48,8 @@ from ingest_manager.staging_quota import StagingQuota
 log = structlog.get_logger(__name__)
 
 Effect = Callable[[str], None]
+
+_REPORT = "a fault of ours: report it with this line; the load's `first_error` in its history says more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ def main(context: WorkerContext) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the manager decides when its workers stop
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    logs.configure()
     settings = context.settings
+    logs.configure(settings.log_format, settings.log_level, libraries=logging.WARNING)
     customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
     loading = _loading(context, connect_patiently(settings))
     limit_memory(settings.worker_memory_mib)
@@ -79,10 +83,7 @@ def main(context: WorkerContext) -> None:
 
 
 def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirectory) -> Settlement:
-    facts = {"load_id": str(assignment.event.load_id), "customer": assignment.customer}
-    if assignment.replay is not None:
-        facts["replay_id"] = str(assignment.replay.id)
-    structlog.contextvars.bind_contextvars(**facts)
+    structlog.contextvars.bind_contextvars(**assignment.log_facts)
     try:
         customer = customers.current().get(assignment.customer)
         if customer is None:
@@ -94,7 +95,7 @@ def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirecto
         log.warning("a load is left to its next delivery", action="load", error=str(error))
         return Busy()
     except Exception as error:
-        log.exception("a load ended in an internal error", action="load")
+        log.exception("a load ended in an internal error", action="load", advice=_REPORT)
         _release(loading.ledger, assignment, error)
         return Busy()
     finally:

@@ -37,6 +37,11 @@ class WorkerProcess:
         """Return the process id."""
         return self._process.pid or 0
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self._process.is_alive()
+
     def run(self, assignment: Assignment) -> Settlement:
         """Hand over an assignment and wait for what became of it.
 

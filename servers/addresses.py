@@ -19,6 +19,7 @@ class Addresses:
     auth_url: str
     status_listen: str
     status_url: str
+    metrics_listen: str
 
     @classmethod
     def on_loopback(cls, ports: Ports, *, scheme: str = "http") -> Self:
@@ -38,4 +39,5 @@ class Addresses:
             auth_url=f"{scheme}://{auth_service}",
             status_listen=status_service,
             status_url=f"{scheme}://{status_service}",
+            metrics_listen=f"{LOOPBACK}:{ports.manager_metrics}",
         )

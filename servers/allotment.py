@@ -35,6 +35,7 @@ class Ports:
     cassandra_storage: int
     auth_service: int
     status_service: int
+    manager_metrics: int
 
     @classmethod
     def of(cls, folder: Path) -> Self:

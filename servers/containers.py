@@ -35,6 +35,7 @@ def addresses(scheme: str = "http", public_host: str = "localhost") -> Addresses
         auth_url=f"{scheme}://{public_host}:8080",
         status_listen="0.0.0.0:8081",
         status_url=f"{scheme}://{public_host}:8081",
+        metrics_listen="0.0.0.0:8082",
     )
 
 

@@ -37,6 +37,11 @@ def settings_of(at: Addresses, tls: Certificates | None = None) -> dict[str, str
     }
 
 
+def manager_settings_of(at: Addresses) -> dict[str, str]:
+    """Return what only the system's own manager is told: another one listens elsewhere or not at all."""
+    return {"INGEST_MANAGER_METRICS_LISTEN": at.metrics_listen}
+
+
 def secrets_of(at: Addresses, passwords: Passwords) -> dict[str, str]:
     """Return what only its service may read."""
     return {
@@ -55,6 +60,7 @@ def secrets_of(at: Addresses, passwords: Passwords) -> dict[str, str]:
 def administration_of(ports: Ports, passwords: Passwords) -> dict[str, str]:
     """Return an instance's logins for people who look around and for tests; no package reads them."""
     return {
+        "MANAGER_METRICS_URL": f"http://{LOOPBACK}:{ports.manager_metrics}",
         "MINIO_CONSOLE_URL": f"http://{LOOPBACK}:{ports.s3_console}",
         "RABBITMQ_MANAGEMENT_URL": f"http://{LOOPBACK}:{ports.amqp_management}",
         "RABBITMQ_ADMIN_URL": f"amqp://admin:{passwords.amqp_admin}@{LOOPBACK}:{ports.amqp}/%2F",

@@ -14,7 +14,7 @@ from servers.capacity import DATA_MIB, HEAP_MIB, available_memory_mib, require_d
 from servers.cassandra_server import Cassandra
 from servers.certificates import Certificates
 from servers.daemon import Daemon
-from servers.environment import administration_of, secrets_of, settings_of
+from servers.environment import administration_of, manager_settings_of, secrets_of, settings_of
 from servers.installation import require_installed
 from servers.minio_server import Minio
 from servers.rabbitmq_server import Rabbitmq
@@ -31,12 +31,15 @@ class Instance:
         self.ports = Ports.of(self.folder)
         self.passwords = Passwords.of(self.folder)
         self.certificates = Certificates.of(self.folder)
+        self.addresses = Addresses.on_loopback(self.ports, scheme="https" if self.certificates else "http")
         own = (self.folder, self.ports, self.passwords)
         self.minio = Minio(*own, self.certificates)
         self.rabbitmq = Rabbitmq(*own)
         self.cassandra = Cassandra(*own, heap_mib=heap_mib)
         self.servers: Sequence[Server] = (self.cassandra, self.rabbitmq, self.minio)
-        self.services: Sequence[Service] = services_of(self.folder, self.environment())
+        self.services: Sequence[Service] = services_of(
+            self.folder, self.environment(), manager_settings_of(self.addresses)
+        )
 
     @property
     def daemons(self) -> Sequence[Daemon]:
@@ -79,9 +82,9 @@ class Instance:
 
     def environment(self) -> dict[str, str]:
         """Return every address and password, under the names that the packages' settings have."""
-        at = Addresses.on_loopback(self.ports, scheme="https" if self.certificates else "http")
-        open_settings = settings_of(at, self.certificates)
-        return open_settings | secrets_of(at, self.passwords) | administration_of(self.ports, self.passwords)
+        open_settings = settings_of(self.addresses, self.certificates)
+        secrets = secrets_of(self.addresses, self.passwords)
+        return open_settings | secrets | administration_of(self.ports, self.passwords)
 
     def write_environment(self) -> None:
         """Write the environment to the folder's file `env`, which commands run in the checkout read."""

@@ -48,8 +48,8 @@ class QuietService(Service):
         return self.pid is not None and self.ready_line in self.process.output()
 
 
-class Manager(QuietService):
-    """The ingest manager: ready when it takes deliveries."""
+class QuietManager(QuietService):
+    """An ingest manager whose metrics nobody wants: ready when it takes deliveries."""
 
     ready_line = "the manager runs"
 
@@ -89,10 +89,17 @@ class WebService(Service):
             return False
 
 
-def services_of(folder: Path, environment: Mapping[str, str]) -> tuple[Service, ...]:
+def services_of(
+    folder: Path, environment: Mapping[str, str], of_manager: Mapping[str, str]
+) -> tuple[Service, ...]:
     """Return an instance's services, in the order in which they start."""
     return (
-        Manager(Process("ingest-manager", folder), ["ingest-manager", "run"], environment),
+        WebService(
+            Process("ingest-manager", folder),
+            ["ingest-manager", "run"],
+            {**environment, **of_manager},
+            url=environment["MANAGER_METRICS_URL"],
+        ),
         Watch(Process("bucket-policies-watch", folder), ["bucket-policies", "watch"], environment),
         WebService(
             Process("status-service", folder),

@@ -20,7 +20,7 @@ from support.testbed import BIN, Platform, csv_of, eventually, stop
 
 from bucket_policies.users import set_password
 from servers.addresses import Addresses
-from servers.environment import secrets_of, settings_of
+from servers.environment import manager_settings_of, secrets_of, settings_of
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
@@ -45,10 +45,14 @@ class Composed:
             status_listen=status,
             status_url=f"http://{status}",
         )
-        self._settings = settings_of(self.at) | {
-            "BUCKET_POLICIES_DIR": str(platform.policies),
-            "CUSTOMER_INGESTAPPS_DIR": str(platform.apps),
-        }
+        self._settings = (
+            settings_of(self.at)
+            | manager_settings_of(self.at)
+            | {
+                "BUCKET_POLICIES_DIR": str(platform.policies),
+                "CUSTOMER_INGESTAPPS_DIR": str(platform.apps),
+            }
+        )
         secrets = {name.lower(): text for name, text in secrets_of(self.at, servers.passwords).items()}
         self._secrets = secrets | {"cassandra_admin_password": servers.passwords.cassandra_admin}
 
@@ -60,7 +64,7 @@ class Composed:
             (folder / secret["source"]).write_text(self._secrets[secret["source"]])
         return folder
 
-    def start(self, service: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, service: str, *arguments: str, **own: str) -> subprocess.Popen[bytes]:
         """Start a service's command as its container would."""
         program, *rest = self._services[service]["command"]
         secrets = self.secrets(service)
@@ -70,6 +74,7 @@ class Composed:
             "PYTHONPATH": str(ROOT),  # the image has servers/ where its commands run
             "BUCKET_POLICIES_SECRETS_DIR": str(secrets),
             "INGEST_MANAGER_SECRETS_DIR": str(secrets),
+            **own,
         }
         with self._log(service).open("wb") as log:
             process = subprocess.Popen(
@@ -91,9 +96,10 @@ class Composed:
         """Run a service's own health check."""
         _, program, flag, code = self._services[service]["healthcheck"]["test"]
         assert program == "python"
-        listens_at = {"auth-service": "http://127.0.0.1:8080", "status-service": "http://127.0.0.1:8081"}
-        assert listens_at[service] in code
-        here = [sys.executable, flag, code.replace(listens_at[service], url)]
+        ports = {"auth-service": 8080, "status-service": 8081, "ingest-manager": 8082}
+        listens_at = f"http://127.0.0.1:{ports[service]}"
+        assert listens_at in code
+        here = [sys.executable, flag, code.replace(listens_at, url)]
         return subprocess.run(here, capture_output=True, check=False).returncode == 0
 
     def close(self) -> None:
@@ -129,7 +135,10 @@ def test_services_with_secret_files_alone_take_a_push_and_load_it(
     composed.run("setup")
     composed.start("bucket-policies")
     eventually(lambda: f"staging-{customer}" in buckets(platform), what="the customer's bucket")
-    managers = [composed.start("ingest-manager") for _ in range(2)]
+    listen = [f"127.0.0.1:{free_port()}" for _ in range(2)]  # containers have an address each
+    managers = [composed.start("ingest-manager", INGEST_MANAGER_METRICS_LISTEN=own) for own in listen]
+    for own in listen:
+        eventually(partial(composed.is_healthy, "ingest-manager", f"http://{own}"), what="a manager's health")
     for service, url in (("status-service", at.status_url), ("auth-service", at.auth_url)):
         assert not composed.is_healthy(service, url)
         composed.start(service)

@@ -10,7 +10,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest_manager import app, logs
+from bucket_policies import logs
+from ingest_manager import app
 from ingest_manager.settings import Settings
 
 

@@ -473,11 +473,12 @@ def test_metrics_count_calls_and_verdicts(client):
 
     text = client.get("/metrics").text
 
-    assert 'auth_files_total{verdict="granted"} 2.0' in text
-    assert 'auth_files_total{verdict="format"} 1.0' in text
-    assert 'auth_files_total{verdict="too_many_files"} 1.0' in text
-    assert 'auth_request_seconds_count{route="/uploads",status="200"} 1.0' in text
-    assert 'auth_request_seconds_count{route="none",status="404"} 1.0' in text
+    assert 'auth_service_granted_files_total{customer="acme"} 2.0' in text
+    assert 'auth_service_refused_files_total{customer="acme",rule="format"} 1.0' in text
+    assert 'auth_service_refused_files_total{customer="acme",rule="too_many_files"} 1.0' in text
+    assert 'auth_service_logins_total{result="good"} 1.0' in text
+    assert 'auth_service_request_seconds_count{route="/uploads",status="200"} 1.0' in text
+    assert 'auth_service_request_seconds_count{route="none",status="404"} 1.0' in text
 
 
 def test_log_holds_no_secret_and_one_line_a_call(client, settings, store):

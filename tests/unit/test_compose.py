@@ -28,7 +28,7 @@ from servers.allotment import Passwords
 from servers.capacity import HEAP_MIB
 from servers.cassandra_server import java_command
 from servers.certificates import Certificates
-from servers.environment import settings_of
+from servers.environment import manager_settings_of, settings_of
 
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE = Path(sys.executable).parent / "docker-compose"
@@ -170,7 +170,8 @@ def test_settings_are_those_of_servers(
     plain: dict[str, Any], tls: dict[str, Any], name: str, scheme: str
 ) -> None:
     document, files = (plain, None) if scheme == "http" else (tls, Certificates(CERTS))
-    wanted = settings_of(containers.addresses(scheme), files) | DOCUMENTS
+    at = containers.addresses(scheme)
+    wanted = settings_of(at, files) | manager_settings_of(at) | DOCUMENTS
     given = document["services"][name]["environment"]
 
     assert given == {name: wanted.get(name) for name in given}
@@ -385,6 +386,7 @@ def test_health_checks_use_programs_of_their_images(plain: dict[str, Any], tls: 
         "minio": "curl",
         "rabbitmq": "rabbitmq-diagnostics",
         "cassandra": "bash",
+        "ingest-manager": "python",
         "status-service": "python",
         "auth-service": "python",
     }

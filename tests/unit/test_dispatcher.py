@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 from support import fakes
 from support.fakes import FakeDelivery, FakeLedger, FakePublisher, FakeWorker
+from support.scrapes import Scrape
 from support.testbed import eventually
 
 from ingest_manager.dispatcher import Dispatcher
 from ingest_manager.errors import PermanentError, ServerDown, TransientError
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.measures import Measures
+from ingest_manager.metrics import ManagerMetrics
 from ingest_manager.outages import Outages
 from ingest_manager.replay_order import Replay
 from ingest_manager.settlements import (
@@ -39,9 +43,13 @@ class Scene:
         self.publisher = FakePublisher()
         self.worker = FakeWorker([])
         self.is_cassandra_away = False
-        self.settler = Settler(self.publisher, self.ledger, (1, 10), pause_seconds=0)  # type: ignore[arg-type]  # fakes
-        self.outages = Outages({"cassandra": self._probe}, pauses=(0.01,))
-        self.dispatcher = Dispatcher([self.worker], self.settler, self.ledger, self.outages)  # type: ignore[list-item,arg-type]  # fakes
+        self.metrics = ManagerMetrics()
+        doors: Any = (self.publisher, self.ledger)  # fakes
+        self.settler = Settler(*doors, (1, 10), pause_seconds=0, metrics=self.metrics)
+        self.outages = Outages({"cassandra": self._probe}, pauses=(0.01,), on_lost=self.metrics.server_lost)
+        worker: Any = self.worker
+        ledger: Any = self.ledger
+        self.dispatcher = Dispatcher([worker], self.settler, ledger, self.outages, metrics=self.metrics)
         self.dispatcher.start()
 
     def _probe(self) -> None:
@@ -61,6 +69,9 @@ class Scene:
         self.dispatcher.stop(5)
         self.settler.stop()
         self.settler.run()
+
+    def counted(self, name: str) -> dict[str, float]:
+        return Scrape(self.metrics.catalogue.text().decode()).values(f"ingest_manager_{name}")
 
     def published(self) -> list[str]:
         return [message.exchange or message.routing_key for message in self.publisher.messages]
@@ -295,3 +306,63 @@ def test_order_that_must_wait_keeps_its_headers(scene: Scene) -> None:
     scene.end()
     [message] = scene.publisher.messages
     assert (message.routing_key, Replay.of(message.headers)) == ("retry.1s", order)
+
+
+def test_what_became_of_deliveries_is_counted(scene: Scene) -> None:
+    load = fakes.load(LoadStatus.FAILED, reason="AccessDenied", attempts=1, size=7)
+    scene.deliver_body(b"not JSON")
+    settle(scene, Settled(load, measures=Measures({"claim": 0.5})))
+    assert scene.counted("deliveries_total") == {"acme": 2}
+    assert scene.counted("loads_total") == {"acme,failed": 1}
+    assert scene.counted("dead_letters_total") == {"acme,failed": 1, "acme,unusable": 1}
+    assert scene.counted("stage_seconds_count") == {"event": 1, "wait": 1, "claim": 1}
+    assert scene.counted("workers_busy") == {}
+
+
+def test_load_that_an_earlier_delivery_ended_is_not_counted_again(scene: Scene) -> None:
+    settle(scene, Settled(fakes.load(), is_new=False))
+    assert scene.counted("loads_total") == {}
+
+
+def test_load_whose_object_cannot_be_moved_is_counted_at_its_outcome(scene: Scene) -> None:
+    settle(scene, Unplaced(fakes.load(), "no such bucket"))
+    assert scene.counted("loads_total") == {"acme,loaded": 1}
+
+
+def test_time_of_a_retry_or_replay_since_its_event_is_not_the_events(scene: Scene) -> None:
+    scene.worker.answers = [Settled(fakes.load(key="b.csv", attempts=2)), Settled(fakes.load(replays=1))]
+    scene.deliver(fakes.event("b.csv"), **{"ingest-retry": 1})
+    scene.deliver(**Replay(uuid.UUID(int=7), after=0).headers())
+    eventually(lambda: not scene.worker.answers, within=5)
+    scene.end()
+    assert scene.counted("stage_seconds_count") == {"wait": 2}
+
+
+def test_faults_of_servers_and_workers_are_counted(scene: Scene) -> None:
+    scene.outages.start()
+    load = fakes.load(LoadStatus.LOADING)
+    scene.ledger.enter(load)
+    scene.worker.answers = [
+        ServerLost("cassandra", "away"),
+        WorkerDied("here/7", -9),
+        Retry(load, "timed out"),
+    ]
+    scene.deliver()
+    scene.deliver()
+    eventually(lambda: not scene.worker.answers, within=5)
+    scene.end()
+    assert scene.counted("outages_total") == {"cassandra": 1}
+    assert scene.counted("worker_deaths_total") == {"": 1}
+    assert scene.counted("retries_total") == {"acme": 1}
+
+
+def test_lines_about_a_delivery_say_which_load_it_is_also_where_it_is_settled(scene: Scene) -> None:
+    scene.publisher.refusals = 1
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        settle(scene, Settled(failed()))
+    told = [(line["event"], line["customer"], line["load_id"]) for line in lines]
+    load_id = str(fakes.event().load_id)
+    assert told == [
+        ("a load ended", "acme", load_id),
+        ("a delivery cannot be settled yet", "acme", load_id),
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from servers.addresses import Addresses
 from servers.allotment import Passwords, Ports
 from servers.certificates import Certificates
-from servers.environment import secrets_of, settings_of
+from servers.environment import administration_of, manager_settings_of, secrets_of, settings_of
 
 PORTS = Ports(
     s3=1,
@@ -18,6 +18,7 @@ PORTS = Ports(
     cassandra_storage=8,
     auth_service=9,
     status_service=10,
+    manager_metrics=11,
 )
 PASSWORDS = Passwords(
     s3_root="root",
@@ -46,6 +47,12 @@ def test_each_package_finds_its_servers_and_its_own_login() -> None:
     assert environment["INGEST_MANAGER_CASSANDRA_PASSWORD"] == "cql-manager"
     assert environment["INGEST_MANAGER_STATUS_LISTEN"] == "127.0.0.1:10"
     assert environment["FETCHDATA_SERVER"] == "http://127.0.0.1:9"
+
+
+def test_the_address_of_its_metrics_is_told_to_the_instances_own_manager_alone() -> None:
+    assert manager_settings_of(LOCAL) == {"INGEST_MANAGER_METRICS_LISTEN": "127.0.0.1:11"}
+    assert "INGEST_MANAGER_METRICS_LISTEN" not in settings_of(LOCAL)
+    assert administration_of(PORTS, PASSWORDS)["MANAGER_METRICS_URL"] == "http://127.0.0.1:11"
 
 
 def test_both_services_share_the_manager_login_and_the_token_key() -> None:

@@ -228,8 +228,8 @@ def test_metrics_count_the_answers(service: Service) -> None:
     service.get("/loads")
     service.get("/nothing")
     text = service.get("/metrics", headers={}).text
-    assert 'status_requests_total{code="200"} 1.0' in text
-    assert 'status_requests_total{code="404"} 1.0' in text
+    assert 'status_service_request_seconds_count{route="/loads",status="200"} 1.0' in text
+    assert 'status_service_request_seconds_count{route="none",status="404"} 1.0' in text
 
 
 fuzzed = Service()

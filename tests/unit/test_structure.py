@@ -24,8 +24,9 @@ ALLOWED = {
     "ingest_manager": {
         "bucket_policies.allowances", "bucket_policies.certificates", "bucket_policies.constraints",
         "bucket_policies.customers", "bucket_policies.errors", "bucket_policies.grant_store",
-        "bucket_policies.command_line", "bucket_policies.mirror", "bucket_policies.rules",
-        "bucket_policies.secret_files", "bucket_policies.tokens",
+        "bucket_policies.command_line", "bucket_policies.listening", "bucket_policies.logs",
+        "bucket_policies.metrics", "bucket_policies.mirror", "bucket_policies.rules",
+        "bucket_policies.secret_files", "bucket_policies.timed_calls", "bucket_policies.tokens",
         "customer_ingestapps",
     },
 }  # fmt: skip
