@@ -56,7 +56,7 @@ ALTER TABLE ingest.loads ADD IF NOT EXISTS (
 )
 """
 
-_CLEARING = "ALTER TABLE ingest.loads ADD IF NOT EXISTS write_first bigint"
+_CLEARING = "ALTER TABLE ingest.loads ADD IF NOT EXISTS (write_first bigint)"
 
 _DISCARDS = """
 ALTER TABLE ingest.loads ADD IF NOT EXISTS (discarded_at timestamp, discarded_by text, discard_note text)
@@ -68,7 +68,7 @@ ALTER TABLE ingest.unusable_messages ADD IF NOT EXISTS (
 )
 """
 
-_PLACES = "ALTER TABLE ingest.loads ADD IF NOT EXISTS placed_in text"
+_PLACES = "ALTER TABLE ingest.loads ADD IF NOT EXISTS (placed_in text)"
 
 _INDEXED = ("customer", "status", "reason", "key", "event_at", "ended_at")
 _INDEXES = tuple(

@@ -81,7 +81,7 @@ def test_customer_of_whom_nothing_has_come_has_nothing_but_its_quota() -> None:
 
 def test_everything_is_counted_where_it_belongs() -> None:
     scene = Scene()
-    scene.grants.granted = 1_000
+    scene.grants.promised = [("k", 1_000)]
     scene.queues = {"ingest.acme": QueueState(7, 2), "ingest.zenith": QueueState(9, 9)}
     scene.pauses.pauses["acme"] = Pause("acme", fakes.NOW, "root@here")
     scene.stage("unknown", body=b"12345")
