@@ -17,7 +17,7 @@ LONGEST_PART_BYTES = 255  # MinIO keeps every part of a key as a directory
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """One broken rule of one file: `format`, `size`, `name`, `too_many_files`, `quota` or `name_clash`."""
+    """A broken rule: `format`, `size`, `name`, `name_clash`, `too_many_files`, `quota` or `over_quota`."""
 
     rule: str
     value: int | str

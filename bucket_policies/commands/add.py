@@ -13,7 +13,7 @@ from bucket_policies.commands.plan import show_differences
 from bucket_policies.constraints import Constraints
 from bucket_policies.customer_documents import add_document, check_new_document, document_text
 from bucket_policies.customers import Customer
-from bucket_policies.errors import NotGivenError, PolicyError, SettingsError, UnreachableError
+from bucket_policies.errors import NotGivenError, SettingsError, UnreachableError
 from bucket_policies.minio_parts import make_ready
 from bucket_policies.settings import DocumentSettings, MirrorSettings, read_settings
 from bucket_policies.store import open_administration
@@ -23,7 +23,7 @@ _GENERATED_BYTES = 12
 
 
 def _option(name: str) -> Any:
-    return typer.Option(help=(Constraints.model_fields[name].description or "").removesuffix("."))
+    return typer.Option(help=Constraints.model_fields[name].description)
 
 
 def add(
@@ -93,7 +93,11 @@ def _show_once(line: str) -> None:
 
 
 def _make_ready(customer: Customer) -> None:
-    failed = []
+    """Make the customer's buckets now, where that can be done here.
+
+    Raises:
+        PolicyError: MinIO refuses something.
+    """
     try:
         settings = read_settings(MirrorSettings)
         failed = make_ready(open_administration(settings), customer, settings)
@@ -101,15 +105,10 @@ def _make_ready(customer: Customer) -> None:
         typer.echo(f"{customer.id}: MinIO's administrator is not known here: {_WATCH}")
     except UnreachableError as error:
         typer.echo(f"{customer.id}: {error}: {_WATCH} when it does")
-    except PolicyError as error:
-        typer.echo(f"{customer.id}: {error}: {_WATCH}", err=True)
-        raise typer.Exit(1) from error
     else:
         show_differences(failed, "")
-        if not failed:
-            typer.echo(f"{customer.id}: {customer.staging_bucket} and {customer.archive_bucket} are ready")
-    typer.echo(
-        f"next: an app for its files, customer_ingestapps/{customer.id}/app.toml, then bucket-policies plan"
-    )
-    if failed:
-        raise typer.Exit(1)
+        if failed:
+            raise typer.Exit(1)
+        typer.echo(f"{customer.id}: {customer.staging_bucket} and {customer.archive_bucket} are ready")
+    app = f"customer_ingestapps/{customer.id}/app.toml"
+    typer.echo(f"next: an app for its files, {app}, then bucket-policies plan")

@@ -100,7 +100,7 @@ def test_event_before_its_customer_exists_is_loaded_when_it_does(platform: Platf
     first = platform.add_customer()
     platform.apply()
     customer = platform.add_customer()
-    platform.command("bucket-policies", "apply")
+    platform.make_buckets()
     before = waiting(platform, "ingest.unrouted")
     platform.put(customer, "people.csv", csv_of([(1, "a", "b")]))
     eventually(lambda: waiting(platform, "ingest.unrouted") > before, what="an event without a queue")

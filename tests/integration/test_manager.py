@@ -80,7 +80,7 @@ def test_thread_that_dies_stops_the_manager_with_a_fault() -> None:
 def test_refused_app_of_one_customer_keeps_no_other_waiting(platform: Platform) -> None:
     broken = platform.add_customer(apps={"people": '[files]\nkeys = ["**.csv"]\nformat = "no such format"\n'})
     good = platform.add_customer()
-    platform.command("bucket-policies", "apply")
+    platform.make_buckets()
     with platform.manager():
         platform.put(broken, "people.csv", GOOD)
         platform.put(good, "people.csv", GOOD)

@@ -146,6 +146,12 @@ class Platform:
         self.command("bucket-policies", "apply")
         self.command("ingest-manager", "setup")
 
+    def make_buckets(self) -> None:
+        """Run `bucket-policies apply` where nothing but MinIO is known."""
+        amqp_url = self.environment.pop("INGEST_MANAGER_AMQP_URL")
+        self.command("bucket-policies", "apply")
+        self.environment["INGEST_MANAGER_AMQP_URL"] = amqp_url
+
     def put(self, customer: str, key: str, body: bytes, **arguments: Any) -> str:
         """Put an object as root, past all policies; return its version id."""
         answer = self.s3.put_object(Bucket=f"staging-{customer}", Key=key, Body=body, **arguments)

@@ -144,6 +144,32 @@ def test_columns_of_the_ledger_are_read_out_of_its_schema():
     assert {"PRIMARY", "comment", "WITH"} & {name for names in found.values() for name in names} == set()
 
 
+class LedgerOfAnEarlierRelease:
+    """Cassandra's schema tables, with `loads` as it was before replays and without `upload_keys`."""
+
+    def execute(self, statement, parameters):
+        if "replication" in statement:
+            simple = "org.apache.cassandra.locator.SimpleStrategy"
+            return [{"replication": {"class": simple, "replication_factor": "1"}}]
+        _, table = parameters
+        columns = [] if table == "upload_keys" else ledger_columns()[table]
+        return [
+            {"column_name": name, "type": "text", "kind": "regular", "position": -1}
+            for name in columns
+            if (table, name) not in {("loads", "replays"), ("loads", "earlier")}
+        ]
+
+
+def test_ledger_of_an_earlier_release_is_a_difference_by_its_missing_columns(given):
+    cassandra = open_mirrors()[1]
+    vars(cassandra)["_session"] = LedgerOfAnEarlierRelease()  # as if it were connected
+
+    assert [(one.what, one.now) for one in mirror.plan(cassandra, cassandra.parts([]))] == [
+        ("table ingest.loads", "without replays, earlier"),
+        ("table ingest.upload_keys", None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("unfinished", "staged", "told"),
     [
