@@ -111,10 +111,13 @@ class Loading:
         return outcome
 
     def _place(self, load: Load, customer: Customer, *, is_new: bool) -> Settlement:
+        projection = self.ledger.project(load)  # beside the move
         try:
             self.archive.place(load, customer)
         except TransientError as error:
+            projection.result()
             return Unplaced(load, str(error), is_new)
+        projection.result()  # first: what is placed is nobody's any more
         placed = self.ledger.mark_placed(load)
         self.on_effect("placed")
         return Settled(placed, is_new)

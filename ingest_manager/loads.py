@@ -4,7 +4,7 @@ Pure: the record that the ledger keeps, and what a claim may do with the record 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 from uuid import UUID
@@ -35,10 +35,11 @@ class LoadStatus(StrEnum):
     @property
     def is_outcome(self) -> bool:
         """Tell whether a load in this status is over."""
-        return self not in _UNDECIDED
+        return self not in UNDECIDED
 
 
-_UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+BEFORE_ALL_OBJECTS = datetime(1970, 1, 1, tzinfo=UTC)
+UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +84,24 @@ class Load:
 
 
 class LoadFigures(NamedTuple):
-    """What statistics are made of; a hundred thousand of them must be cheap."""
+    """What statistics are made of; a hundred thousand of them must be cheap. Times are aware UTC."""
 
     customer: str
     status: str
     event_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
-    replays: int | None
+    replays: int
     size: int | None
-    rows_read: int | None
-    rows_written: int | None
-    rows_rejected: int | None
-    rows_dropped: int | None
+    rows_read: int
+    rows_written: int
+    rows_rejected: int
+    rows_dropped: int
+
+    @classmethod
+    def of(cls, load: Load) -> "LoadFigures":
+        """Return the figures of a load."""
+        return cls(*(getattr(load, name) for name in cls._fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

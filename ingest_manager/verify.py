@@ -5,7 +5,7 @@ must add up. What is still on its way, has just arrived or has expired is counte
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -15,9 +15,11 @@ from ingest_manager.archive import OBJECTS, REJECTS, destination_of, object_key,
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load
+from ingest_manager.loads import Load, LoadFigures
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.reconcile import event_of_version
+
+_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Verification:
         for load_id, version in places.staged.items():
             if load_id not in loads:
                 self._check_unknown(customer, load_id, version)
+        self._check_statistics(customer, loads)
         known = {key for load in loads.values() for key in (object_key(load), rejects_key(load))}
         for key in sorted(places.archived - known):
             self._differ(customer.id, "", key, "is in the archive, but the ledger does not know its load")
@@ -149,6 +152,21 @@ class Verification:
     def _has_just_changed(self, load: Load) -> bool:
         times = (load.started_at, load.ended_at, load.placed_at)
         return any(moment is not None and moment >= self._now for moment in times)
+
+    def _check_statistics(self, customer: Customer, loads: Mapping[UUID, Load]) -> None:
+        """Compare the ledger's figures with those that statistics are made of."""
+        projected = self._ledger.projected(customer.id)
+        for load in loads.values():
+            is_settled = load.status.is_outcome and load.placed_at is not None
+            if not is_settled or self._has_just_changed(load) or load.customer != customer.id:
+                continue
+            figures = projected.get(load.load_id, _MISSING)
+            if figures is not None and figures != LoadFigures.of(load):  # None: an earlier version wrote it
+                message = "is missing in" if figures is _MISSING else "differs in"
+                self._differ(customer.id, str(load.load_id), load.key, f"{message} the statistics")
+        for load_id in projected.keys() - loads.keys():
+            message = "is in the statistics, but the ledger does not know it"
+            self._differ(customer.id, str(load_id), "", message)
 
     def _check_unknown(self, customer: Customer, load_id: UUID, version: ObjectVersion) -> None:
         is_young = version.modified_at is not None and version.modified_at > self._now - self._min_age
