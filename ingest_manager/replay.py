@@ -24,7 +24,7 @@ from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load
+from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.presence import present_loads
 from ingest_manager.reconcile import event_of
 from ingest_manager.replay_order import Hindrance, Replay, hindrance
@@ -32,6 +32,7 @@ from ingest_manager.selection import Selection
 
 T = TypeVar("T")
 
+_WITH_REASON = frozenset(LoadStatus) - {LoadStatus.LOADED}  # the few among many
 _SLICE = 200  # loads that are looked up in one go
 
 
@@ -129,14 +130,13 @@ class Replayer:
             on_published()
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
-        """Yield what the ledger's indexes find for a selection; a glob is no question to an index."""
+        """Yield what the ledger's indexes find; a glob or a reason is no question to them."""
         asked = LoadFilter(
             customer=selection.customer,
-            reason=selection.reason,
             since=selection.since,
             until=selection.until,
         )
-        for status in selection.statuses or [None]:
+        for status in selection.statuses or (_WITH_REASON if selection.reason else [None]):
             for load in self.ledger.search(replace(asked, status=status)):
                 yield Candidate(load, event_of(load))
 

@@ -72,7 +72,7 @@ ALTER TABLE ingest.loads ADD IF NOT EXISTS (
 )
 """
 
-_INDEXED = ("customer", "status", "reason", "key", "event_at")
+_INDEXED = ("customer", "status", "key", "event_at")
 _INDEXES = tuple(
     f"CREATE INDEX IF NOT EXISTS loads_{column} ON ingest.loads ({column}) USING 'sai'" for column in _INDEXED
 )

@@ -319,7 +319,7 @@ def test_loads_are_found_by_what_is_asked_of_them(scene: Scene) -> None:
     assert scene.found() == loads
     assert scene.found(since=at[1], until=at[3]) == loads[1:3]
     assert scene.found(status=LoadStatus.FAILED, since=at[2]) == [loads[2]]
-    assert scene.found(reason="app_refused", until=at[2]) == [loads[1]]
+    assert scene.found(status=LoadStatus.FAILED, until=at[2]) == [loads[1]]
     assert scene.found(key="0.csv") == [loads[0]]
     assert scene.found(status=LoadStatus.LOADING) == [loads[3]]
     assert set(scene.ledger.loads_in(scene.customer, [LoadStatus.LOADED, LoadStatus.LOADING])) == {
