@@ -17,6 +17,7 @@ from rich.table import Table
 
 from benchmarks import measures
 from benchmarks.flights import flights_file
+from benchmarks.ledger import answering
 from benchmarks.measure import Measure
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
@@ -38,6 +39,7 @@ class Part(StrEnum):
 
     READERS = "readers"
     PIPELINE = "pipeline"
+    LEDGER = "ledger"
 
 
 def main(
@@ -49,9 +51,11 @@ def main(
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
-    found = [] if only is Part.PIPELINE else reading_formats(rounds)
-    if only is not Part.READERS:
+    found = reading_formats(rounds) if only in (None, Part.READERS) else []
+    if only in (None, Part.PIPELINE):
         found += _pipeline(rounds, folder)
+    if only is Part.LEDGER:  # alone: its loads have no objects
+        found += _ledger(rounds, folder)
     console.print(_table(found))
     console.print(f"Kept in {_keep(found, only)}")
 
@@ -64,6 +68,11 @@ def _pipeline(rounds: int, folder: Path | None) -> list[Measure]:
         found.append(measures.waiting(pipeline, WAITS))
         found.extend(measures.loading(pipeline, content, rounds))
     return found
+
+
+def _ledger(rounds: int, folder: Path | None) -> list[Measure]:
+    with _servers(folder) as instance:
+        return answering(instance, rounds)
 
 
 @contextmanager

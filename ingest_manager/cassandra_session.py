@@ -5,9 +5,11 @@ The only importer of cassandra-driver here. `ledger`, `tables` and `row_writer` 
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self, TypeAlias
 
 import cassandra
@@ -36,6 +38,7 @@ token_of: Callable[[bytes], int] = murmur3
 _NO_REPLICAS: ReplicaMap = {}
 
 _CAS = "compare-and-set"
+_SIDE_BY_SIDE = 32  # statements of one stream
 _RECONNECT_SECONDS = (0.5, 5.0)
 
 # Driver classes → what they mean; the nearest ancestor listed decides.
@@ -197,20 +200,33 @@ class CassandraSession:
     def execute_async(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> Pending:
         """Start a statement that may be repeated without harm."""
         with driver_faults():
-            return Pending(self._session.execute_async(self._bindable(statement, parameters), parameters))
+            return Pending(self._start(statement, parameters))
 
     def stream(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> Iterator[Row]:
         """Yield the rows of a statement; the next page is fetched while the last one is used."""
+        return self.stream_each(statement, [parameters])
+
+    def stream_each(
+        self, statement: str | Prepared, parameter_sets: Iterable[Sequence[object]]
+    ) -> Iterator[Row]:
+        """Yield the rows of a statement for each set of parameters, some of them side by side."""
+        following = iter(parameter_sets)
         with driver_faults():
-            future = self._session.execute_async(self._bindable(statement, parameters), parameters)
-            while True:
+            pending = deque(
+                self._start(statement, parameters) for parameters in islice(following, _SIDE_BY_SIDE)
+            )
+            while pending:
+                future = pending.popleft()
                 page = future.result().current_rows
-                has_more = future.has_more_pages
-                if has_more:
+                if future.has_more_pages:
                     future.start_fetching_next_page()
+                    pending.append(future)
+                else:
+                    pending.extend(self._start(statement, parameters) for parameters in islice(following, 1))
                 yield from page
-                if not has_more:
-                    return
+
+    def _start(self, statement: str | Prepared, parameters: Sequence[object]) -> Any:
+        return self._session.execute_async(self._bindable(statement, parameters), parameters)
 
     def execute_cas(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> CasResult:
         """Execute a statement with IF, once.

@@ -20,7 +20,7 @@ from ingest_manager.broker import QueueState
 from ingest_manager.errors import ObjectGone, ServerDown, ServerName
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load, LoadFigures, LoadStatus
+from ingest_manager.loads import Load, LoadOutline, LoadStatus
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.pauses import Pause, PauseStore
 from ingest_manager.reconcile import NOT_TAKEN_UP, event_of_version
@@ -89,8 +89,8 @@ class _Loads:
     """The loads of one customer that its figures are made of."""
 
     undecided: Mapping[UUID, Load]
-    dead: Sequence[LoadFigures]
-    ended: Sequence[LoadFigures]
+    dead: Sequence[LoadOutline]
+    ended: Sequence[LoadOutline]
     """In the last hour."""
 
 
@@ -174,12 +174,12 @@ class Observer:
         return figures
 
     def _loads(self, ledger: Ledger, name: str) -> _Loads:
-        failed = ledger.figures(LoadFilter(customer=name, status=LoadStatus.FAILED))
+        failed = ledger.outlines(LoadFilter(customer=name, status=LoadStatus.FAILED))
         of_last_hour = LoadFilter(customer=name, ended_since=self.clock() - LAST_HOUR)
         return _Loads(
             {load.load_id: load for load in ledger.loads_in(name, UNDECIDED)},
             [load for load in failed if load.discarded_at is None],
-            list(ledger.figures(of_last_hour)),
+            list(ledger.outlines(of_last_hour)),
         )
 
     def _staged(self, name: str) -> dict[UUID, ObjectVersion]:
@@ -216,7 +216,7 @@ def _figures_of(loads: _Loads, now: datetime) -> Figures:
         "refused_by_app": sum(load.reason in REFUSED_BY_APP for load in loads.dead)
         + sum((load.message or "").startswith(NOT_TAKEN_UP) for load in undecided),
         "loads_last_hour": len(loads.ended),
-        "rejects_last_hour": sum(load.rows_rejected or 0 for load in loads.ended),
+        "rejects_last_hour": sum(load.rows_rejected for load in loads.ended),
     }
 
 

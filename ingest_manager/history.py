@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from pydantic import BaseModel
 
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.loads import BEFORE_ALL_OBJECTS, Load, LoadStatus
 
-_BEFORE_ALL_OBJECTS = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SPAN = timedelta(seconds=1)
 _AT_ONCE = 1_000  # loads of one span
 
@@ -74,7 +73,7 @@ def newest_first(ledger: Ledger, wanted: LoadFilter) -> Iterator[Load]:
     An index gives no order. So it is asked for one span of time after the other, each about as long as is
     read at once.
     """
-    oldest = wanted.since or _BEFORE_ALL_OBJECTS
+    oldest = wanted.since or BEFORE_ALL_OBJECTS
     since, until, length = wanted.since, wanted.until, _FIRST_SPAN
     while True:
         since, found = _newest_of(ledger, replace(wanted, since=since, until=until))
@@ -103,4 +102,4 @@ def _newest_first(load: Load) -> tuple[float, str]:
 
 
 def _time_of(load: Load) -> datetime:
-    return load.event_at or _BEFORE_ALL_OBJECTS
+    return load.event_at or BEFORE_ALL_OBJECTS

@@ -7,14 +7,14 @@ was lost is found again by its claim. Loads are found by their id, by upload, an
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from ingest_manager.cassandra_session import CasResult, CassandraSession, Row
+from ingest_manager.cassandra_session import CasResult, CassandraSession, Pending, Row
 from ingest_manager.claims import (
     AppLabel,
     Claimed,
@@ -28,14 +28,29 @@ from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.kept_messages import BODY_LIMIT, message_id_of
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
+from ingest_manager.loads import (
+    BEFORE_ALL_OBJECTS,
+    UNDECIDED,
+    Finding,
+    Load,
+    LoadFigures,
+    LoadOutline,
+    LoadStatus,
+    Outcome,
+    Place,
+)
 from ingest_manager.open_claims import OpenClaims
 from ingest_manager.settlements import Assignment
 
 _COLUMNS = tuple(field.name for field in fields(Load))
 _SELECT_ALL = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads"  # noqa: S608 - our own names
 _SELECT = f"{_SELECT_ALL} WHERE load_id = ?"
-_SELECT_FIGURES = f"SELECT {', '.join(LoadFigures._fields)} FROM ingest.loads"  # noqa: S608 - our own names
+_SELECT_FIGURES = (
+    f"SELECT load_id, {', '.join(LoadFigures._fields)} FROM ingest.loads_by_day"  # noqa: S608 - our own names
+    " WHERE customer = ? AND day = ? AND event_at >= ? AND event_at < ?"
+)
+_SELECT_OUTLINES = "SELECT reason, rows_rejected, discarded_at FROM ingest.loads"
+_TIMES_OF_FIGURES = ("event_at", "started_at", "ended_at")
 _MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
 _AT_ONCE = 128  # reads under way together
 
@@ -150,7 +165,22 @@ class Ledger:
         Raises:
             LeaseLost: another worker holds the load.
         """
-        return self._end(load, **restored_values(load))
+        restored = self._end(load, **restored_values(load))
+        self.project(restored).result()
+        return restored
+
+    def project(self, load: Load) -> Pending:
+        """Start to store an outcome's figures for statistics; harmless to repeat.
+
+        A load has one outcome per replay, so their number orders the writes: a late one never wins.
+        """
+        event_at = load.event_at or self._clock()
+        figures = LoadFigures.of(load)
+        names = ("day", "load_id", *LoadFigures._fields)
+        marks = ", ".join("?" * len(names))
+        cql = f"INSERT INTO ingest.loads_by_day ({', '.join(names)}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608
+        order = round(event_at.timestamp() * 1_000_000) + load.replays
+        return self._session.execute_async(cql, (event_at.date(), load.load_id, *figures, order))
 
     def mark_placed(self, load: Load, place: Place) -> Load:
         """Store that the object is where its outcome wants it, and where that is."""
@@ -212,9 +242,30 @@ class Ledger:
         limit = "" if at_most is None else f" LIMIT {at_most}"
         yield from map(_load_of, self._rows(_SELECT_ALL, wanted, limit))
 
-    def figures(self, wanted: LoadFilter) -> Iterator[LoadFigures]:
-        """Yield the figures of the loads that are asked for, in no order; `loading` may not be asked."""
-        return (LoadFigures(**row) for row in self._rows(_SELECT_FIGURES, wanted))
+    def outlines(self, wanted: LoadFilter) -> Iterator[LoadOutline]:
+        """Yield the outlines of the loads that are asked for: of many, far sooner than `search`."""
+        for row in self._rows(_SELECT_OUTLINES, wanted):
+            yield LoadOutline(row["reason"], row["rows_rejected"] or 0, row["discarded_at"])
+
+    def figures(self, customer: str | None, since: datetime, until: datetime) -> Iterator[LoadFigures]:
+        """Yield the figures of a customer's loads, or everybody's, in no order."""
+        wanted = LoadFilter(customer=customer, since=since, until=until)
+        # First what is on its way: a load that ends meanwhile is in both, and counts as it was.
+        on_their_way = {
+            load.load_id: load for load in self.loads_in(customer, UNDECIDED) if wanted.matches(load)
+        }
+        yield from map(LoadFigures.of, on_their_way.values())
+        of_customers = self.customers() if customer is None else [customer]
+        days = [(name, day, since, until) for name in of_customers for day in _days(since, until)]
+        yield from self._outcomes(self._session.stream_each(_SELECT_FIGURES, days), on_their_way)
+
+    def projected(self, customer: str) -> dict[UUID, LoadFigures | None]:
+        """Return all that statistics know of a customer, by load; None where an earlier version wrote it."""
+        days = self._session.execute("SELECT DISTINCT customer, day FROM ingest.loads_by_day")
+        ever = (BEFORE_ALL_OBJECTS, datetime.max.replace(tzinfo=UTC))
+        sets = [(customer, row["day"], *ever) for row in days if row["customer"] == customer]
+        rows = self._session.stream_each(_SELECT_FIGURES, sets)
+        return dict(map(_figures_of, rows))
 
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         """Yield the loads in some statuses, of one customer or of all, in no order, and read no others."""
@@ -238,6 +289,16 @@ class Ledger:
     def ping(self) -> None:
         """Raise ServerDown unless the ledger answers."""
         self._session.execute("SELECT load_id FROM ingest.loads LIMIT 1")
+
+    def _outcomes(self, rows: Iterable[Row], on_their_way: Collection[UUID]) -> Iterator[LoadFigures]:
+        unprojected = []
+        for row in rows:
+            load_id, figures = _figures_of(row)
+            if figures is None:
+                unprojected.append(load_id)
+            elif load_id not in on_their_way:
+                yield figures
+        yield from (LoadFigures.of(load) for load in self.find_all(unprojected) if load.status.is_outcome)
 
     def _rows(self, select: str, wanted: LoadFilter, limit: str = "") -> Iterator[Row]:
         conditions = wanted.conditions()
@@ -296,6 +357,17 @@ def _load_of(row: Mapping[str, Any]) -> Load:
     values["status"] = LoadStatus(values["status"])
     times = {name: value.replace(tzinfo=UTC) for name, value in values.items() if isinstance(value, datetime)}
     return Load(**(values | times))
+
+
+def _figures_of(row: Row) -> tuple[UUID, LoadFigures | None]:
+    load_id = row.pop("load_id")
+    for name in _TIMES_OF_FIGURES:
+        row[name] = row[name] and row[name].replace(tzinfo=UTC)
+    return load_id, LoadFigures(**row) if row["status"] else None
+
+
+def _days(since: datetime, until: datetime) -> Iterator[date]:
+    return (since.date() + timedelta(days=number) for number in range((until.date() - since.date()).days + 1))
 
 
 def _cut(text: str | None) -> str | None:

@@ -17,7 +17,6 @@ class LoadFilter:
 
     customer: str | None = None
     status: LoadStatus | None = None
-    reason: str | None = None
     key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -28,7 +27,6 @@ class LoadFilter:
         asked = {
             "customer = ?": self.customer,
             "status = ?": self.status,
-            "reason = ?": self.reason,
             "key = ?": self.key,
             "event_at >= ?": self.since,
             "event_at < ?": self.until,
@@ -41,7 +39,6 @@ class LoadFilter:
         return (
             self.customer in (None, load.customer)
             and self.status in (None, load.status)
-            and self.reason in (None, load.reason)
             and self.key in (None, load.key)
             and (self.since is None or load.event_at is None or load.event_at >= self.since)
             and (self.until is None or load.event_at is None or load.event_at < self.until)

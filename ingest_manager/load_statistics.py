@@ -5,7 +5,7 @@ those of the objects, in UTC.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,11 +17,9 @@ from ingest_manager.loads import LoadFigures, LoadStatus
 _SCHEMA: Any = {
     "customer": pl.String,
     "status": pl.String,
-    "reason": pl.String,
-    "event_at": pl.Datetime("ms"),
-    "started_at": pl.Datetime("ms"),
-    "ended_at": pl.Datetime("ms"),
-    "discarded_at": pl.Datetime("ms"),
+    "event_at": pl.Datetime("ms", "UTC"),
+    "started_at": pl.Datetime("ms", "UTC"),
+    "ended_at": pl.Datetime("ms", "UTC"),
     "replays": pl.Int64,
     "size": pl.Int64,
     "rows_read": pl.Int64,
@@ -93,10 +91,10 @@ def statistics_of(
 def _with_times(loads: pl.DataFrame, by: Period | None) -> pl.DataFrame:
     """Add the period, and how long each load took; what has no outcome has no times."""
     event_at, started_at, ended_at = map(pl.col, ("event_at", "started_at", "ended_at"))
-    is_new = pl.col("replays").fill_null(0) == 0  # a replay's outcome says nothing about the first
+    is_new = pl.col("replays") == 0  # a replay's outcome says nothing about the first
     cut = {Period.HOUR: "1h", Period.DAY: "1d", None: "1d"}[by]
     return loads.with_columns(
-        period=event_at.dt.truncate(cut) if by else pl.lit(None, pl.Datetime("ms")),
+        period=event_at.dt.truncate(cut) if by else pl.lit(None, pl.Datetime("ms", "UTC")),
         to_outcome=pl.when(is_new).then((ended_at - event_at).dt.total_milliseconds() / 1000),
         of_load=(ended_at - started_at).dt.total_milliseconds() / 1000,
     )
@@ -134,7 +132,6 @@ def _view(row: dict[str, Any]) -> LoadStatistics:
     to_load, successes = (sum(row[status] for status in some) for some in (_TO_LOAD, _SUCCESSES))
     busy = row["busy_seconds"]
     known = {name: row[name] for name in LoadStatistics.model_fields if name in row}
-    times = {name: _aware(row[name]) for name in ("period", "first_at", "last_at")}
     made = {
         "customer": row.get("customer"),
         "statuses": {status: row[status] for status in LoadStatus if row[status]},
@@ -144,17 +141,13 @@ def _view(row: dict[str, Any]) -> LoadStatistics:
         "rows_per_second": row["rows_written"] / busy if busy else None,
         "bytes_per_second": row["bytes"] / busy if busy else None,
     }
-    return LoadStatistics(**(known | times | made))
+    return LoadStatistics(**(known | made))
 
 
 def _seconds(row: dict[str, Any], name: str) -> Seconds | None:
     if row[f"{name}_mean"] is None:
         return None
     return Seconds(**{kind: round(row[f"{name}_{kind}"], 3) for kind in ("mean", *_QUANTILES)})
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment else None
 
 
 def _order(statistics: LoadStatistics) -> tuple[float, bool, str]:

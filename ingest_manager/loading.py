@@ -121,12 +121,15 @@ class Loading:
         return outcome
 
     def _place(self, load: Load, customer: Customer, *, is_new: bool, measures: Measures) -> Settlement:
+        projection = self.ledger.project(load)  # beside the move
         try:
             with measures.stage("place"):
                 place = self.archive.place(load, customer)
         except TransientError as error:
+            projection.result()
             return Unplaced(load, str(error), is_new, measures)
         with measures.stage("place"):
+            projection.result()  # first: what is placed is nobody's any more
             placed = self.ledger.mark_placed(load, place)
         self.on_effect("placed")
         return Settled(placed, is_new, measures)

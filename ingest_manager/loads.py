@@ -4,7 +4,7 @@ Pure: the record that the ledger keeps, and what a claim may do with the record 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -38,6 +38,7 @@ class LoadStatus(StrEnum):
         return self not in UNDECIDED
 
 
+BEFORE_ALL_OBJECTS = datetime(1970, 1, 1, tzinfo=UTC)
 UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
 """Where a load stands that is not over."""
 Place = Literal["staging", "archive", "deleted"]
@@ -95,22 +96,34 @@ class Load:
         return range(self.write_base if self.write_first is None else self.write_first, self.write_base)
 
 
+@dataclass(frozen=True, slots=True)
+class LoadOutline:
+    """The little of a load that a customer's state is made of."""
+
+    reason: str | None
+    rows_rejected: int
+    discarded_at: datetime | None
+
+
 class LoadFigures(NamedTuple):
-    """What statistics are made of; a hundred thousand of them must be cheap."""
+    """What statistics are made of; a hundred thousand of them must be cheap. Times are aware UTC."""
 
     customer: str
     status: str
-    reason: str | None
     event_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
-    discarded_at: datetime | None
-    replays: int | None
+    replays: int
     size: int | None
-    rows_read: int | None
-    rows_written: int | None
-    rows_rejected: int | None
-    rows_dropped: int | None
+    rows_read: int
+    rows_written: int
+    rows_rejected: int
+    rows_dropped: int
+
+    @classmethod
+    def of(cls, load: Load) -> "LoadFigures":
+        """Return the figures of a load."""
+        return cls(*(getattr(load, name) for name in cls._fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

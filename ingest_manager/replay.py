@@ -25,7 +25,7 @@ from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import UNDECIDED, Load
+from ingest_manager.loads import UNDECIDED, Load, LoadStatus
 from ingest_manager.presence import present_loads
 from ingest_manager.reconcile import event_of
 from ingest_manager.replay_order import Hindrance, Replay, hindrance, is_stuck
@@ -33,6 +33,7 @@ from ingest_manager.selection import Selection
 
 T = TypeVar("T")
 
+_WITH_REASON = frozenset(LoadStatus) - {LoadStatus.LOADED}  # the few among many
 _SLICE = 200  # loads that are looked up in one go
 
 
@@ -136,20 +137,19 @@ class Replayer:
         return selection.wants(load) or (before is not None and selection.wants(before))
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
-        """Yield what the ledger's indexes find for a selection; a glob is no question to an index."""
+        """Yield what the ledger's indexes find for a selection; a glob or a reason is no question to them."""
         found = self.ledger.find_all(selection.ids) if selection.ids else self._search(selection)
         return (Candidate(load, event_of(load)) for load in found)
 
     def _search(self, selection: Selection) -> Iterator[Load]:
         asked = LoadFilter(
             customer=selection.customer,
-            reason=selection.reason,
             since=selection.since,
             until=selection.until,
         )
-        for status in selection.statuses or [None]:
+        for status in selection.statuses or (_WITH_REASON if selection.reason else [None]):
             yield from self.ledger.search(replace(asked, status=status))
-        if selection.statuses or selection.reason:  # what is on its way may have had them, see `_is_wanted`
+        if selection.statuses:  # what is on its way may have had them, see `_is_wanted`
             yield from self.ledger.loads_in(selection.customer, UNDECIDED - selection.statuses)
 
     def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:

@@ -29,6 +29,22 @@ CREATE TABLE IF NOT EXISTS ingest.open_claims (
   AND comment = 'finds what is being loaded; a process writes its next claim over one that has ended'
 """
 
+_LOADS_BY_DAY = """
+CREATE TABLE IF NOT EXISTS ingest.loads_by_day (
+    customer text, day date, event_at timestamp, load_id uuid,
+    PRIMARY KEY ((customer, day), event_at, load_id)
+) WITH CLUSTERING ORDER BY (event_at DESC, load_id ASC)
+  AND comment = 'the figures of loads with an outcome, for statistics; written before placed_at'
+"""
+
+# Earlier versions wrote the key alone: such a load is looked up.
+_FIGURES = """
+ALTER TABLE ingest.loads_by_day ADD IF NOT EXISTS (
+    status text, started_at timestamp, ended_at timestamp, replays int, size bigint,
+    rows_read bigint, rows_written bigint, rows_rejected bigint, rows_dropped bigint
+)
+"""
+
 _LOADS_BY_UPLOAD = """
 CREATE TABLE IF NOT EXISTS ingest.loads_by_upload (
     customer text, upload_id text, load_id uuid,
@@ -70,7 +86,7 @@ ALTER TABLE ingest.unusable_messages ADD IF NOT EXISTS (
 
 _PLACES = "ALTER TABLE ingest.loads ADD IF NOT EXISTS (placed_in text)"
 
-_INDEXED = ("customer", "status", "reason", "key", "event_at", "ended_at")
+_INDEXED = ("customer", "status", "key", "event_at", "ended_at")
 _INDEXES = tuple(
     f"CREATE INDEX IF NOT EXISTS loads_{column} ON ingest.loads ({column}) USING 'sai'" for column in _INDEXED
 )
@@ -84,10 +100,10 @@ TABLES = (
     *_INDEXES,
     _CUSTOMERS,
     _OPEN_CLAIMS,
+    _LOADS_BY_DAY,
+    _FIGURES,
     _LOADS_BY_UPLOAD,
     _UPLOAD_KEYS,
     _UNUSABLE_MESSAGES,
     _DISCARDED_MESSAGES,
 )
-
-EARLIER_DAYS = "loads_by_day"  # a table of versions before the indexes, which may have been left behind

@@ -24,12 +24,10 @@ def ensure_ledger(session: CassandraSession, settings: Settings) -> None:
 
 
 def _adopt_customers(session: CassandraSession) -> None:
-    """Enter the customers that an earlier version knew by a table of its own."""
-    of_table = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
-    if session.execute(of_table, (schema.KEYSPACE, schema.EARLIER_DAYS)):
-        days = session.execute(f"SELECT DISTINCT customer, day FROM ingest.{schema.EARLIER_DAYS}")  # noqa: S608
-        for customer in {row["customer"] for row in days}:
-            session.execute("INSERT INTO ingest.customers (customer) VALUES (?)", (customer,))
+    """Enter the customers of earlier versions, which knew them by the days of their loads."""
+    days = session.execute("SELECT DISTINCT customer, day FROM ingest.loads_by_day")
+    for customer in {row["customer"] for row in days}:
+        session.execute("INSERT INTO ingest.customers (customer) VALUES (?)", (customer,))
 
 
 def ensure_topology(settings: Settings) -> None:

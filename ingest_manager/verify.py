@@ -16,12 +16,14 @@ from ingest_manager.archive import OBJECTS, REJECTS, destination_of, object_key,
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load, LoadStatus, Place
+from ingest_manager.loads import Load, LoadFigures, LoadStatus, Place
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.reconcile import event_of_version
 
 NO_DOCUMENT = "its customer has no document"
 PAUSED = "its customer is paused"
+
+_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Verification:
         for load_id, version in places.staged.items():
             if load_id not in loads:
                 self._check_unknown(customer_id, load_id, version, has_document=customer is not None)
+        self._check_statistics(customer_id, loads)
         named = {key for load in loads.values() for key in self._named_by(load)}
         for key in sorted(places.archived - named):
             self._differ(customer_id, "", key, "is archived, but no load names it")
@@ -198,6 +201,21 @@ class Verification:
             yield object_key(load)
         if is_open or load.rows_rejected:
             yield rejects_key(load)
+
+    def _check_statistics(self, customer_id: str, loads: Mapping[UUID, Load]) -> None:
+        """Compare the ledger's figures with those that statistics are made of."""
+        projected = self._ledger.projected(customer_id)
+        for load in loads.values():
+            is_settled = load.status.is_outcome and load.placed_at is not None
+            if not is_settled or self._has_just_changed(load) or load.customer != customer_id:
+                continue
+            figures = projected.get(load.load_id, _MISSING)
+            if figures is not None and figures != LoadFigures.of(load):  # None: an earlier version wrote it
+                message = "is missing in" if figures is _MISSING else "differs in"
+                self._differ(customer_id, str(load.load_id), load.key, f"{message} the statistics")
+        for load_id in projected.keys() - loads.keys():
+            message = "is in the statistics, but the ledger does not know it"
+            self._differ(customer_id, str(load_id), "", message)
 
     def _check_unknown(
         self, customer_id: str, load_id: UUID, version: ObjectVersion, *, has_document: bool

@@ -1,12 +1,12 @@
 """The command `ingest-manager stats`: how much was loaded, how well and how fast."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from ingest_manager.commands import statistics_tables
 from ingest_manager.commands.options import AsJson, OneCustomer, moment_of, open_ledger
-from ingest_manager.load_filter import LoadFilter
 from ingest_manager.load_statistics import Period, statistics_of
 from ingest_manager.settings import Settings
 
@@ -31,9 +31,10 @@ def stats(
       2. ingest-manager stats --customer customer-1 --since 7d --by day
       3. ingest-manager stats --since 2026-11-25T08:00 --until 2026-11-25T09:00 --json
     """
-    wanted = LoadFilter(customer=customer, since=moment_of(since), until=moment_of(until))
+    now = datetime.now(UTC)
     with open_ledger(Settings()) as ledger:
-        found = statistics_of(ledger.figures(wanted), customer=customer, by=by)
+        figures = ledger.figures(customer, moment_of(since) or now, moment_of(until) or now)
+        found = statistics_of(figures, customer=customer, by=by)
     if as_json:
         for statistics in found:
             typer.echo(statistics.model_dump_json())

@@ -16,7 +16,7 @@ from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome, Place
+from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
 from ingest_manager.replay_order import Replay
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment
@@ -339,7 +339,7 @@ def test_loads_are_found_by_what_is_asked_of_them(scene: Scene) -> None:
     assert scene.found() == loads
     assert scene.found(since=at[1], until=at[3]) == loads[1:3]
     assert scene.found(status=LoadStatus.FAILED, since=at[2]) == [loads[2]]
-    assert scene.found(reason="app_refused", until=at[2]) == [loads[1]]
+    assert scene.found(status=LoadStatus.FAILED, until=at[2]) == [loads[1]]
     assert scene.found(key="0.csv") == [loads[0]]
     assert scene.found(status=LoadStatus.LOADING) == [loads[3]]
     assert set(scene.ledger.loads_in(scene.customer, [LoadStatus.LOADED, LoadStatus.LOADING])) == {
@@ -371,17 +371,55 @@ def test_customers_are_those_that_ever_had_a_load(scene: Scene) -> None:
     assert scene.customer in scene.ledger.customers()
 
 
-def test_customers_of_an_earlier_version_are_known(scene: Scene, settings: Settings) -> None:
-    key = "PRIMARY KEY ((customer, day), event_at, load_id)"
-    columns = "customer text, day date, event_at timestamp, load_id uuid"
-    scene.session.execute(f"CREATE TABLE ingest.loads_by_day ({columns}, {key})")
+def enter_as_earlier_versions_did(scene: Scene, load: Load) -> None:
     scene.session.execute(
         "INSERT INTO ingest.loads_by_day (customer, day, event_at, load_id) VALUES (?, ?, ?, ?)",
-        (scene.customer, WRITTEN_AT.date(), WRITTEN_AT, uuid.uuid4()),
+        (load.customer, WRITTEN_AT.date(), load.event_at, load.load_id),
     )
+
+
+def figures(scene: Scene) -> list[LoadFigures]:
+    return list(scene.ledger.figures(scene.customer, WRITTEN_AT, WRITTEN_AT + timedelta(hours=1)))
+
+
+def test_customers_of_an_earlier_version_are_known(scene: Scene, settings: Settings) -> None:
+    enter_as_earlier_versions_did(scene, replace(scene.claim(), customer=f"{scene.customer}-b"))
     setup.ensure_ledger(scene.session, settings)
-    scene.session.execute("DROP TABLE ingest.loads_by_day")
-    assert scene.customer in scene.ledger.customers()
+    assert f"{scene.customer}-b" in scene.ledger.customers()
+
+
+def test_figures_are_those_of_outcomes_and_of_what_is_on_its_way(scene: Scene) -> None:
+    load = scene.claim()
+    assert figures(scene) == [LoadFigures.of(load)]
+    ended = scene.ledger.finish(load, LOADED)
+    scene.ledger.project(ended).result()
+    assert figures(scene) == [LoadFigures.of(ended)]
+    assert scene.ledger.projected(scene.customer) == {load.load_id: LoadFigures.of(ended)}
+    later = WRITTEN_AT + timedelta(milliseconds=1)
+    assert list(scene.ledger.figures(scene.customer, later, later + timedelta(days=3))) == []
+    assert LoadFigures.of(ended) in scene.ledger.figures(None, WRITTEN_AT, later)
+
+
+def test_load_in_replay_counts_as_on_its_way_and_once(scene: Scene) -> None:
+    ended = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    scene.ledger.project(ended).result()
+    claimed = scene.other.claim(replay(scene), APP).load
+    assert figures(scene) == [LoadFigures.of(claimed)]
+
+
+def test_figures_of_an_earlier_outcome_never_win(scene: Scene) -> None:
+    ended = scene.ledger.finish(scene.claim(), LOADED)
+    again = replace(ended, replays=1, status=LoadStatus.FAILED, rows_written=0)
+    for load in (again, ended):
+        scene.ledger.project(load).result()
+    assert scene.ledger.projected(scene.customer) == {ended.load_id: LoadFigures.of(again)}
+
+
+def test_load_of_an_earlier_version_is_looked_up_for_its_figures(scene: Scene) -> None:
+    ended = scene.ledger.finish(scene.claim(), LOADED)
+    enter_as_earlier_versions_did(scene, ended)
+    assert figures(scene) == [LoadFigures.of(ended)]
+    assert scene.ledger.projected(scene.customer) == {ended.load_id: None}
 
 
 def test_many_loads_are_found_in_the_order_asked_for_without_the_unknown(scene: Scene) -> None:

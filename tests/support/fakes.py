@@ -29,7 +29,7 @@ from ingest_manager.claims import (
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
+from ingest_manager.loads import Finding, Load, LoadFigures, LoadOutline, LoadStatus, Outcome, Place
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.pauses import Pause
 from ingest_manager.replay_order import Replay
@@ -81,6 +81,18 @@ def load(
 
 
 @dataclass
+class FakePending:
+    """A statement under way; its faults are raised when it is waited for."""
+
+    faults: list[Exception]
+
+    def result(self) -> list[Any]:
+        if self.faults:
+            raise self.faults.pop(0)
+        return []
+
+
+@dataclass
 class FakeLedger:
     """The ledger's rows in a dictionary; `down` makes every call fail."""
 
@@ -88,6 +100,7 @@ class FakeLedger:
     loads: dict[UUID, Load] = field(default_factory=dict)
     by_upload: dict[tuple[str, str], set[UUID]] = field(default_factory=dict)
     firsts: dict[tuple[str, str, str], UUID] = field(default_factory=dict)
+    figures_of: dict[UUID, LoadFigures | None] = field(default_factory=dict)
     unusable: list[tuple[str, str, bytes]] = field(default_factory=list)
     released: list[tuple[UUID, str]] = field(default_factory=list)
     faults: dict[str, list[Exception]] = field(default_factory=dict)
@@ -100,6 +113,8 @@ class FakeLedger:
         for entered in loads:
             self.loads[entered.load_id] = entered
             self._index(entered)
+            if entered.status.is_outcome:
+                self.project(entered)
 
     def find(self, load_id: UUID) -> Load | None:
         self._fail("find")
@@ -189,9 +204,27 @@ class FakeLedger:
         in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
         return islice(filter(wanted.matches, in_order_of_ids), at_most)
 
-    def figures(self, wanted: LoadFilter) -> Iterator[LoadFigures]:
-        found = self.search(wanted)
-        return (LoadFigures(*(getattr(load, name) for name in LoadFigures._fields)) for load in found)
+    def figures(self, customer: str | None, since: datetime, until: datetime) -> Iterator[LoadFigures]:
+        wanted = LoadFilter(customer=customer, since=since, until=until)
+        return map(LoadFigures.of, self.search(wanted))
+
+    def outlines(self, wanted: LoadFilter) -> Iterator[LoadOutline]:
+        self._fail("outlines")
+        found = filter(wanted.matches, list(self.loads.values()))
+        return (LoadOutline(load.reason, load.rows_rejected, load.discarded_at) for load in found)
+
+    def project(self, load: Load) -> "FakePending":
+        self._fail("project")
+        self.figures_of[load.load_id] = LoadFigures.of(load)
+        return FakePending(self.faults.pop("projection", []))
+
+    def projected(self, customer: str) -> dict[UUID, LoadFigures | None]:
+        self._fail("projected")
+        return {
+            of: figures
+            for of, figures in self.figures_of.items()
+            if not figures or figures.customer == customer
+        }
 
     def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
         self._fail("loads_in")

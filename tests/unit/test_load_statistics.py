@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from support import fakes
 
-from ingest_manager.load_filter import LoadFilter
 from ingest_manager.load_statistics import LoadStatistics, Period, Seconds, statistics_of
 from ingest_manager.loads import LoadFigures, LoadStatus
 
@@ -17,7 +16,7 @@ def load(
     started: float = 1, ended: float | None = 2, *, at: datetime = NOON, status: str = "loaded", **values: Any
 ) -> LoadFigures:
     """Return the figures of a load that started and ended so many seconds after its event."""
-    known: dict[str, Any] = dict.fromkeys(LoadFigures._fields) | {
+    known: dict[str, Any] = dict.fromkeys(LoadFigures._fields, 0) | {
         "customer": "acme",
         "status": status,
         "event_at": at,
@@ -121,5 +120,5 @@ def test_without_loads_there_is_one_line_of_nothing() -> None:
 def test_ledgers_figures_are_those_of_its_loads() -> None:
     ledger = fakes.FakeLedger()
     ledger.enter(fakes.load(size=7, rows_read=2, rows_written=2, started_at=NOON, ended_at=NOON))
-    [found] = statistics_of(ledger.figures(LoadFilter(customer="acme")), customer="acme")
+    [found] = statistics_of(ledger.figures("acme", NOON, NOON + timedelta(hours=1)), customer="acme")
     assert (found.bytes, found.rows_written, found.statuses) == (7, 2, {LoadStatus.LOADED: 1})

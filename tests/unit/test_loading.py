@@ -20,7 +20,7 @@ from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
 from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import LoadStatus
+from ingest_manager.loads import LoadFigures, LoadStatus
 from ingest_manager.settlements import (
     Busy,
     HandedOn,
@@ -222,6 +222,16 @@ def test_object_that_is_nowhere_is_gone_and_shown_in_the_history() -> None:
     assert (load.status, load.reason) == ("gone", "gone")
     assert list(scene.ledger.search(LoadFilter(customer="acme"))) == [load]
     assert scene.ledger.ids_of_upload("acme", "u1") == [load.load_id]
+
+
+def test_outcome_is_not_placed_before_statistics_know_it() -> None:
+    scene = Scene()
+    scene.ledger.faults["projection"] = [TransientError("timed out")]
+    with pytest.raises(TransientError, match="timed out"):
+        scene.load()
+    assert "mark_placed" not in scene.effects
+    load = settled(scene.load())
+    assert scene.ledger.figures_of == {load.load_id: LoadFigures.of(load)}
 
 
 def test_object_that_was_moved_already_is_read_from_the_archive() -> None:

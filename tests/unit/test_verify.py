@@ -1,5 +1,6 @@
 """Each kind of difference that `verify` finds, and what it counts apart."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -165,6 +166,34 @@ def test_ended_load_of_a_staged_object_that_the_history_lacks_is_a_difference(sc
     scene.store.put_version(b"")
     scene.enter(fakes.load(customer="zenith"))
     assert scene.messages(after_load="keep") == ["is missing in the history"]
+
+
+def test_figures_that_statistics_lack_or_have_otherwise_are_a_difference(scene: Scene) -> None:
+    loads = [fakes.load(key=key, rows_read=1, rows_written=1) for key in ("a.csv", "b.csv", "c.csv", "d.csv")]
+    for load in loads:
+        scene.enter(load, archived=True)
+    scene.ledger.project(replace(loads[0], status=LoadStatus.FAILED))
+    scene.ledger.project(replace(loads[1], rows_written=0))
+    del scene.ledger.figures_of[loads[2].load_id]
+    scene.ledger.figures_of[loads[3].load_id] = None
+    differences = scene.verify().differences
+    assert sorted((difference.key, difference.message) for difference in differences) == [
+        ("a.csv", "differs in the statistics"),
+        ("b.csv", "differs in the statistics"),
+        ("c.csv", "is missing in the statistics"),
+    ]
+
+
+def test_figures_of_a_load_that_the_ledger_does_not_know_are_a_difference(scene: Scene) -> None:
+    scene.ledger.project(fakes.load())
+    assert scene.messages() == ["is in the statistics, but the ledger does not know it"]
+
+
+def test_figures_of_what_is_replayed_or_not_placed_yet_are_not_compared(scene: Scene) -> None:
+    load = fakes.load(placed_at=None)
+    scene.enter(load, staged=True)
+    scene.ledger.project(replace(load, status=LoadStatus.FAILED))
+    assert scene.messages() == []
 
 
 def test_customer_without_buckets_is_a_difference(scene: Scene) -> None:
