@@ -149,7 +149,8 @@ class Observer:
         Raises:
             ServerDown: one has not.
         """
-        for server, told in self.away.items():
+        if self.away:
+            server, told = next(iter(self.away.items()))
             raise ServerDown(told, server=server)
 
     def ask(self, question: Callable[[], T]) -> T | None:
