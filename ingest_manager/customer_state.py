@@ -32,7 +32,7 @@ LAST_HOUR = timedelta(hours=1)
 REFUSED_BY_APP = frozenset({"app_refused", "cassandra_refused"})
 """Reasons of loads that failed because their app or its table is not in order."""
 
-UNDECIDED = frozenset(status for status in LoadStatus if not status.is_outcome)
+UNDECIDED = (LoadStatus.QUEUED, LoadStatus.WAITING, LoadStatus.LOADING)  # what begins meanwhile is seen last
 _AT_ONCE = 8  # customers looked at together
 
 
@@ -143,6 +143,16 @@ class Observer:
             raise ServerDown(self.away["cassandra"], server="cassandra")
         return self.records
 
+    def require_all(self) -> None:
+        """Check that every server that was asked has answered.
+
+        Raises:
+            ServerDown: one has not.
+        """
+        if self.away:
+            server, told = next(iter(self.away.items()))
+            raise ServerDown(told, server=server)
+
     def ask(self, question: Callable[[], T]) -> T | None:
         """Return an answer, or None where its server is away."""
         try:
@@ -210,7 +220,7 @@ def _decided(ledger: Ledger, loads: _Loads, staged: Mapping[UUID, ObjectVersion]
 def _figures_of(loads: _Loads, now: datetime) -> Figures:
     undecided = loads.undecided.values()
     return {
-        "in_flight": sum(load.lease_until is not None and load.lease_until > now for load in undecided),
+        "in_flight": sum(_is_held(load, now) for load in undecided),
         "waiting_for_retry": sum(load.status is LoadStatus.WAITING for load in undecided),
         "dead_letters": len(loads.dead),
         "refused_by_app": sum(load.reason in REFUSED_BY_APP for load in loads.dead)
@@ -218,6 +228,10 @@ def _figures_of(loads: _Loads, now: datetime) -> Figures:
         "loads_last_hour": len(loads.ended),
         "rejects_last_hour": sum(load.rows_rejected for load in loads.ended),
     }
+
+
+def _is_held(load: Load, now: datetime) -> bool:
+    return load.status is LoadStatus.LOADING and load.lease_until is not None and load.lease_until > now
 
 
 def _open_figures(

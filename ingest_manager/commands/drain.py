@@ -17,7 +17,7 @@ from ingest_manager.commands.options import (
 from ingest_manager.commands.pause import Note, store_pause
 from ingest_manager.customer_state import CustomerState, Observer
 from ingest_manager.drain import Drain, Drained
-from ingest_manager.errors import ServerDown
+from ingest_manager.errors import TransientError
 from ingest_manager.settings import Settings
 
 
@@ -45,8 +45,8 @@ def drain(
         pauses = observer.required_records().pauses
         [chosen] = named_customer(observer, documents_of(settings), customer).items()
         drained = Drain(lambda: _look(observer, *chosen), _printer(customer)).wait(timeout)
-        if None in drained.left.values():
-            raise ServerDown(*next((told, server) for server, told in observer.away.items()))
+        if drained.hindrance is not None:
+            observer.require_all()
         if then_pause and drained.hindrance is None:
             store_pause(pauses, customer, note)
     is_paused = then_pause if drained.hindrance is None else bool(drained.state.paused)
@@ -59,7 +59,10 @@ def drain(
 
 def _look(observer: Observer, name: str, customer: Customer | None) -> CustomerState:
     observer.away.clear()  # a server may have come back
-    [state] = observer.states({name: customer})
+    try:
+        [state] = observer.states({name: customer})
+    except TransientError:  # the next look may tell
+        return CustomerState(customer=name, has_document=customer is not None)
     return state
 
 

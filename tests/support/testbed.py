@@ -30,6 +30,7 @@ from bucket_policies.tokens import seal_grant
 from customer_ingestapps.registry import Registry
 from ingest_manager import cassandra_session
 from ingest_manager.archive import Archive
+from ingest_manager.pauses import PauseStore
 from ingest_manager.readback import ReadBack
 from ingest_manager.settings import Settings
 from ingest_manager.verify import Difference, Verification
@@ -267,7 +268,8 @@ class Platform:
         )
         store = connect_store(settings)
         with cassandra_session.connect(settings) as session:
-            proof = Verification(store, connect_ledger(settings, session), timedelta(minutes=2))
+            ledger, paused = connect_ledger(settings, session), PauseStore(session).current()
+            proof = Verification(store, ledger, timedelta(minutes=2), paused=paused)
             read_back = ReadBack(Archive(store), Registry(self.apps), session, proof.report)
             for customer in customers:
                 written = proof.verify(customer)

@@ -88,7 +88,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
     scene.stage("queued", LoadStatus.QUEUED, message="waits until its customer is taken up: no such type")
     scene.stage("held", LoadStatus.LOADING, lease_until=fakes.NOW + MINUTE)
     scene.stage("let go", LoadStatus.LOADING, lease_until=fakes.NOW - MINUTE)
-    scene.stage("again", LoadStatus.WAITING, lease_until=fakes.NOW - MINUTE)
+    scene.stage("again", LoadStatus.WAITING, lease_until=fakes.NOW + MINUTE)
     scene.stage("unplaced", LoadStatus.LOADED, placed_at=None)
     scene.stage("kept", LoadStatus.LOADED)
     scene.ledger.enter(
