@@ -337,7 +337,7 @@ def test_interrupted_replay_is_repeated_and_every_load_is_replayed_once(platform
             platform.put(customer, f"{name}.csv", csv_of([(number, "n", "o")]))
         platform.settled(customer, 4)
         eventually(lambda: waiting(platform, f"ingest.{customer}") == 0)
-    options = ("--customer", customer, "--yes", "--rate", "0.5")
+    options = ("--customer", customer, "--yes", "--rate", "0.05")
     slow = platform.start(BIN / "ingest-manager", "replay", *options)
     eventually(lambda: orders(platform, customer), what="the first order")
     slow.send_signal(signal.SIGINT)
