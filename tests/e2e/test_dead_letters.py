@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from support.rabbit import consumers, messages, publish, seen, waiting
+from support.rabbit import consumers, discard_events, publish, seen, waiting
 from support.testbed import PEOPLE_APP, Platform, csv_of, eventually
 
 from ingest_manager.events import ObjectEvent, message_body
@@ -23,7 +23,7 @@ def dead_letters(platform: Platform, *arguments: str, code: int = 0) -> list[dic
 
 def in_queue(platform: Platform, customer: str) -> list[bytes]:
     """Return a customer's alarms, and leave them where they are."""
-    return [body for body in seen(platform, "dead-letters") if customer.encode() in body]
+    return [body for _, body in seen(platform, "dead-letters") if customer.encode() in body]
 
 
 def mend(platform: Platform, customer: str) -> None:
@@ -106,7 +106,7 @@ def test_message_that_is_an_event_now_is_published(platform: Platform) -> None:
     customer = platform.add_customer()
     platform.apply()
     version = platform.put(customer, "people.csv", csv_of([(1, "a", "b")]))
-    messages(platform, f"ingest.{customer}")
+    discard_events(platform, customer, 2)
     event = ObjectEvent(f"staging-{customer}", "people.csv", version, 1_700_000_000_000_000)
     publish(platform, customer, message_body(event), **{"ingest-replay": "an order of tomorrow's version"})
     with platform.manager():

@@ -40,13 +40,18 @@ def messages(platform: Platform, queue: str) -> list[bytes]:
     return bodies
 
 
-def seen(platform: Platform, queue: str) -> list[bytes]:
-    """Return the bodies of a queue's messages, which return to it."""
-    bodies = []
+def seen(platform: Platform, queue: str) -> list[tuple[dict[str, object], bytes]]:
+    """Return headers and body of a queue's messages, which return to it."""
+    found = []
     with channel(platform) as opened:
         while (got := opened.basic_get(queue))[0] is not None:
-            bodies.append(got[2])
-    return bodies
+            found.append((got[1].headers or {}, got[2]))
+    return found
+
+
+def orders(platform: Platform, customer: str) -> int:
+    """Return how many orders to replay wait in a customer's queue, beside late copies of events."""
+    return sum("ingest-replay" in headers for headers, _ in seen(platform, f"ingest.{customer}"))
 
 
 def discard_events(platform: Platform, customer: str, count: int) -> None:
