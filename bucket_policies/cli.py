@@ -19,7 +19,7 @@ import structlog
 import typer
 import uvicorn
 
-from bucket_policies import logs, mirror, users, watch
+from bucket_policies import logs, mirror, usage, users, watch
 from bucket_policies.auth_service import create_app
 from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import DocumentError, PolicyError, SettingsError, UnreachableError
@@ -42,7 +42,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def main() -> None:
     """Run the command; no traceback reaches its user."""
     try:
-        app()
+        sys.exit(usage.run(app, "bucket-policies"))
     except UnreachableError as error:
         _fail(str(error), 4)
     except SettingsError as error:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from customer_ingestapps.accounts import FileAccounts
 from customer_ingestapps.errors import FileRejected
+from ingest_manager.errors import PermanentError
 from ingest_manager.loads import LoadStatus, Outcome
 
 
@@ -24,6 +25,15 @@ class Accounts(FileAccounts):
         )
         message = f"{error}{written}"
         return self._with(Outcome(status=LoadStatus.REJECTED, reason=error.reason.value, message=message))
+
+    def fault(self, error: PermanentError) -> Outcome:
+        """Return the outcome of a file whose rows the table stopped taking.
+
+        What was handed over counts as written: how much of the last of it is in, nobody has said.
+        """
+        written = f" (up to {self.rows_written} rows, to line {self.last_line}, were written)"
+        message = f"{error}{written if self.rows_written else ''}"
+        return self._with(Outcome(status=LoadStatus.REJECTED, reason=error.reason, message=message))
 
     def _with(self, outcome: Outcome) -> Outcome:
         return replace(

@@ -27,16 +27,14 @@ class Admission:
 
     def vouched(self, event: ObjectEvent) -> ObjectEvent:
         """Return the event without an upload id that no grant of ours vouches for."""
-        is_genuine = self._is_grant(event.bucket, event.key, event.upload_id, event.seal)
-        return event if is_genuine else replace(event, upload_id=None, seal=None)
+        return vouched(event, self.seal_key)
 
     def upload_of(self, load: Load, metadata: Mapping[str, str]) -> str | None:
         """Return the genuine upload id of a load's object: the ledger's, else that of its metadata."""
         if load.upload_id is not None:
             return load.upload_id
-        upload_id = metadata.get("upload-id")
-        is_genuine = self._is_grant(load.bucket, load.key, upload_id, metadata.get("grant"))
-        return upload_id if is_genuine else None
+        event = ObjectEvent(load.bucket, load.key, load.version_id, load.write_base)
+        return self.vouched(granted(event, metadata)).upload_id
 
     def refusal(self, load: Load, upload_id: str | None) -> Outcome | None:
         """Admit a load, or return the outcome that ends it."""
@@ -59,7 +57,16 @@ class Admission:
         self.grants.release(load.customer, upload_id, load.key)
         return self.ledger.first_of_upload(load, upload_id)
 
-    def _is_grant(self, bucket: str, key: str, upload_id: str | None, seal: str | None) -> bool:
-        if upload_id is None or seal is None:
-            return False
-        return tokens.is_grant(seal, upload_id, bucket, key, secret=self.seal_key)
+
+def granted(event: ObjectEvent, metadata: Mapping[str, str]) -> ObjectEvent:
+    """Return the event with the upload id and seal that its object was put with."""
+    return replace(event, upload_id=metadata.get("upload-id"), seal=metadata.get("grant"))
+
+
+def vouched(event: ObjectEvent, seal_key: bytes) -> ObjectEvent:
+    """Return the event without an upload id that no grant of ours vouches for."""
+    if event.upload_id is not None and event.seal is not None:
+        is_genuine = tokens.is_grant(event.seal, event.upload_id, event.bucket, event.key, secret=seal_key)
+        if is_genuine:
+            return event
+    return replace(event, upload_id=None, seal=None)

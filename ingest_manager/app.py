@@ -68,6 +68,7 @@ class Manager:
             partial(count_waiting, amqp_url),
             timedelta(seconds=settings.reconcile_min_age_seconds),
             settings.retry_pauses_seconds,
+            settings.token_key.get_secret_value().encode(),
             on_lost=metrics.event_lost,
             on_stuck=metrics.load_stuck,
         )

@@ -3,17 +3,18 @@
 Every step can be repeated: what a crash left half done is finished by the next delivery.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bucket_policies.customers import ARCHIVE_PREFIX, Customer, customer_of_bucket
 from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.errors import ObjectGone
-from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.loads import Load, LoadStatus, Place
 from ingest_manager.object_store import ObjectStore, ObjectVersion, OpenObject
 
 OBJECTS = "objects/"
 REJECTS = "rejects/"
+_AFTER_LOAD: Mapping[str, Place] = {"archive": "archive", "keep": "staging", "delete": "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +44,28 @@ class Archive:
         body, media_type = rejects.rewound(), rejects.media_type
         self.store.put(archive_of(load), rejects_key(load), body, media_type=media_type)
 
-    def place(self, load: Load, customer: Customer) -> None:
-        """Move a load's object to where its outcome wants it.
+    def place(self, load: Load, customer: Customer) -> Place:
+        """Move a load's object to where its outcome wants it; return where it is then.
 
         Raises:
             TransientError, ServerDown: the store could not do it now.
         """
-        destination = destination_of(load, customer)
-        if destination == "archive":
+        place = destination_of(load, customer)
+        if place == "archive":
             self._copy(load)
             self.on_effect("copy")
-        if destination in ("archive", "nowhere"):
+        if place != "staging":
             self.store.delete(staged(load))
             self.on_effect("delete")
-        if load.replays:
-            self._clear(load, destination)
+        elif load.replays and not self.store.has(staged(load)):
+            place = "archive"  # where the replay has read it and leaves it
+        if load.replays or load.attempts > 1 or load.status is LoadStatus.FAILED:
+            self._clear(load, place)
+        return place
 
-    def _clear(self, load: Load, destination: str) -> None:
-        """Take away what an earlier outcome left in the archive and this one has no use for."""
-        if destination == "nowhere":
+    def _clear(self, load: Load, place: Place) -> None:
+        """Take away what an earlier outcome or attempt left in the archive and this one has no use for."""
+        if place == "deleted":
             self.store.delete(archived(load))
         if not load.rows_rejected:
             self.store.delete(ObjectVersion(archive_of(load), rejects_key(load), ""))
@@ -74,12 +78,11 @@ class Archive:
             return
 
 
-def destination_of(load: Load, customer: Customer) -> str:
-    """Tell where a load's object belongs: `archive`, `staging` or `nowhere`."""
+def destination_of(load: Load, customer: Customer) -> Place:
+    """Tell where a load's object belongs, by the customer's document as it is now."""
     if load.status in (LoadStatus.LOADED, LoadStatus.PARTLY_LOADED):
-        wanted = customer.constraints.after_load
-        return {"archive": "archive", "keep": "staging", "delete": "nowhere"}[wanted]
-    return "archive" if load.status in (LoadStatus.REJECTED, LoadStatus.FAILED) else "nowhere"
+        return _AFTER_LOAD[customer.constraints.after_load]
+    return "archive" if load.status in (LoadStatus.REJECTED, LoadStatus.FAILED) else "deleted"
 
 
 def staged(load: Load) -> ObjectVersion:

@@ -199,6 +199,11 @@ class CassandraSession:
         with driver_faults():
             return Pending(self._session.execute_async(self._bindable(statement, parameters), parameters))
 
+    def stream(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield the rows of a statement, page by page as they are used."""
+        with driver_faults():
+            yield from self._session.execute(self._bindable(statement, parameters), parameters)
+
     def execute_cas(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> CasResult:
         """Execute a statement with IF, once.
 
@@ -227,6 +232,13 @@ def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timesta
         batch.add(bound)
     batch.write_timestamp_us = timestamp_us
     return batch
+
+
+def with_cells(prepared: Prepared, cells: Sequence[object]) -> Prepared:
+    """Give a prepared statement its parameters as encoded cells."""
+    bound = BoundStatement(prepared)
+    bound.values = list(cells)
+    return bound
 
 
 def _stamp(future: Any) -> None:

@@ -19,6 +19,7 @@ from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp, Registry
 from ingest_manager.accounts import Accounts
 from ingest_manager.batches import Rows
+from ingest_manager.lease import NoLease
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.object_store import ObjectVersion, OpenObject
 from ingest_manager.placement import Cell
@@ -111,7 +112,7 @@ class Check:
             version_id=version.version_id,
             status=LoadStatus.LOADING,
         )
-        lease, accounts = _NoLease(load), seen.accounts
+        lease, accounts = NoLease(load), seen.accounts
         send_rows(source, app, self.customer, lease=lease, table=seen, rejects=seen, accounts=accounts)
 
     def _view(
@@ -143,14 +144,6 @@ class _LocalFile:
         with self.path.open("rb") as source:
             source.seek(start)
             return source.read(size)
-
-
-@dataclass(frozen=True)
-class _NoLease:
-    load: Load
-
-    def allow(self, write_us: int) -> None:
-        """Nobody else loads a local file."""
 
 
 class _Table:

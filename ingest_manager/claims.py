@@ -20,8 +20,9 @@ WRITE_AHEAD = 64
 _LOADS = TypeAdapter(Load)
 _OF_RUN = frozenset(
     {
-        "ended_at", "placed_at", "retry_at", "reason", "message", "first_error",
+        "ended_at", "placed_at", "placed_in", "retry_at", "reason", "message", "first_error",
         "rows_read", "rows_written", "rows_rejected", "rows_dropped", "table_rows",
+        "discarded_at", "discarded_by", "discard_note",
     }
 )  # fmt: skip
 _OF_OUTCOME = _OF_RUN | {"status", "attempts", "started_at", "worker", "write_base", "app", "app_version"}
@@ -102,7 +103,8 @@ def claim_values(
         times = _write_times(existing, event, app, is_forced=replay.is_forced)
         return _NOTHING | kept | _marks(replay, now) | times | {"attempts": 1}
     is_held = existing.status is LoadStatus.LOADING and existing.claim == assignment.claim
-    return {"attempts": existing.attempts + (not is_held)} | _write_times(existing, event, app)
+    told = {"message": None} if existing.status is LoadStatus.QUEUED else {}  # why it waited is over
+    return {"attempts": existing.attempts + (not is_held)} | told | _write_times(existing, event, app)
 
 
 def restored_values(load: Load) -> dict[str, Any]:
@@ -121,17 +123,19 @@ def _write_times(
     """Return the write times of a further claim.
 
     The first claim fixes them for good, so a repeat writes the same cells with the same times. Another
-    version of the app may give other cells: it starts above everything that was written. So does force.
+    version of the app may give other cells: it starts above everything that was written, and from then on
+    the load knows where its first run began, to clear what earlier runs left. So does force.
     """
     if app is None:
         return {}
     if existing.app_version is None:
-        base = event.written_us
+        base, first = event.written_us, existing.write_first
     elif existing.app_version == app.version and not is_forced:
         return {}
     else:
-        base = existing.write_high + 1
-    times = {"write_base": base, "write_high": max(existing.write_high, base + WRITE_AHEAD)}
+        base, first = existing.write_high + 1, existing.write_first or existing.write_base
+    high = max(existing.write_high, base + WRITE_AHEAD)
+    times = {"write_base": base, "write_high": high, "write_first": first}
     return times | {"app": app.name, "app_version": app.version}
 
 

@@ -10,7 +10,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from bucket_policies import logs
+from bucket_policies import logs, usage
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.errors import SettingsError
 from bucket_policies.listening import open_listener
@@ -110,7 +110,7 @@ def main() -> None:
     """Run the command; every fault is one line and an exit code."""
     logs.configure()
     try:
-        cli()
+        sys.exit(usage.run(cli, "ingest-manager"))
     except ValidationError as error:
         first = error.errors()[0]
         name = "INGEST_MANAGER_" + str(first["loc"][0]).upper() if first["loc"] else "settings"

@@ -19,10 +19,11 @@ from ingest_manager import topology
 from ingest_manager.broker import QueueState
 from ingest_manager.errors import ObjectGone, ServerDown, ServerName
 from ingest_manager.ledger import Ledger
-from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.load_filter import LoadFilter
+from ingest_manager.loads import Load, LoadOutline, LoadStatus
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.pauses import Pause, PauseStore
-from ingest_manager.reconcile import event_of_version
+from ingest_manager.reconcile import NOT_TAKEN_UP, event_of_version
 
 T = TypeVar("T")
 Figures = dict[str, Any]
@@ -64,9 +65,9 @@ class CustomerState(BaseModel):
     rejects_last_hour: int | None = None
     """Rows that these rejected."""
     dead_letters: int | None = None
-    """Loads that failed and were not replayed since."""
+    """Loads that failed, and were neither replayed since nor discarded."""
     refused_by_app: int | None = None
-    """Those of the dead letters that failed because their app or its table is not in order."""
+    """Of the dead letters and of what waits, those whose app or its table is not in order."""
     quota_declared_bytes: int | None = None
     quota_set_bytes: int | None = None
     """What MinIO enforces; None also where the manager may not ask."""
@@ -88,8 +89,8 @@ class _Loads:
     """The loads of one customer that its figures are made of."""
 
     undecided: Mapping[UUID, Load]
-    failed: Sequence[Load]
-    ended: Sequence[Load]
+    dead: Sequence[LoadOutline]
+    ended: Sequence[LoadOutline]
     """In the last hour."""
 
 
@@ -122,7 +123,7 @@ class Observer:
             return list(pool.map(state, customers))
 
     def has_traces(self, name: str) -> bool:
-        """Tell whether a customer without a document has left a queue, a pause or a load without outcome.
+        """Tell whether a customer without a document has left a queue, a pause or loads.
 
         Raises:
             ServerDown: a server that could tell it is away.
@@ -130,8 +131,7 @@ class Observer:
         if topology.queue_of(name) in self.queue_states([topology.queue_of(name)]):
             return True
         records = self.required_records()
-        is_paused = name in records.pauses.current()
-        return is_paused or any(True for _ in records.ledger.loads_in(name, UNDECIDED))
+        return name in records.pauses.current() or name in records.ledger.customers()
 
     def required_records(self) -> Records:
         """Return what Cassandra holds.
@@ -174,10 +174,12 @@ class Observer:
         return figures
 
     def _loads(self, ledger: Ledger, name: str) -> _Loads:
+        failed = ledger.outlines(LoadFilter(customer=name, status=LoadStatus.FAILED))
+        of_last_hour = LoadFilter(customer=name, ended_since=self.clock() - LAST_HOUR)
         return _Loads(
             {load.load_id: load for load in ledger.loads_in(name, UNDECIDED)},
-            list(ledger.loads_in(name, {LoadStatus.FAILED})),
-            list(ledger.loads_ended_since(name, self.clock() - LAST_HOUR)),
+            [outline for outline in failed if outline.discarded_at is None],
+            list(ledger.outlines(of_last_hour)),
         )
 
     def _staged(self, name: str) -> dict[UUID, ObjectVersion]:
@@ -210,8 +212,9 @@ def _figures_of(loads: _Loads, now: datetime) -> Figures:
     return {
         "in_flight": sum(load.lease_until is not None and load.lease_until > now for load in undecided),
         "waiting_for_retry": sum(load.status is LoadStatus.WAITING for load in undecided),
-        "dead_letters": len(loads.failed),
-        "refused_by_app": sum(load.reason in REFUSED_BY_APP for load in loads.failed),
+        "dead_letters": len(loads.dead),
+        "refused_by_app": sum(load.reason in REFUSED_BY_APP for load in loads.dead)
+        + sum((load.message or "").startswith(NOT_TAKEN_UP) for load in undecided),
         "loads_last_hour": len(loads.ended),
         "rejects_last_hour": sum(load.rows_rejected for load in loads.ended),
     }

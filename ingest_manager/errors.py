@@ -11,6 +11,8 @@ IngestError
 └── UnusableMessage      no event of the store: dead-letter it
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 ServerName = Literal["cassandra", "minio", "rabbitmq"]
@@ -72,3 +74,14 @@ class LeaseLost(IngestError):  # noqa: N818 - what happened to us, no fault of t
 
 class UnusableMessage(IngestError):  # noqa: N818 - names the message
     """A message that is no event of the store."""
+
+
+@contextmanager
+def not_of_the_object() -> Iterator[None]:
+    """Take a refused statement on our own tables for a passing fault: the admin's, never the object's."""
+    try:
+        yield
+    except ObjectGone:
+        raise
+    except PermanentError as error:
+        raise TransientError(f"on the platform's own tables: {error}", error.reason) from error

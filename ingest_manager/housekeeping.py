@@ -6,11 +6,12 @@ before their customer's queue existed are fetched back.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
 
-from bucket_policies.customers import Customer, CustomerDirectory
+from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, setup, topology
@@ -18,7 +19,7 @@ from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, PermanentError, TransientError
 from ingest_manager.metrics import Problem
 from ingest_manager.pauses import Pause, PauseStore
-from ingest_manager.reconcile import Reconciler
+from ingest_manager.reconcile import NOT_TAKEN_UP, Reconciler
 from ingest_manager.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Housekeeping(threading.Thread):
         self._paused: dict[str, Pause] = {}
         self._consumed: list[str] = []
         self._problems: dict[str, str] = {}
+        self._held: dict[str, str] = {}  # customers whose objects wait, and why
         self._turned_at = time.time()
         self._over = threading.Event()
 
@@ -87,14 +89,16 @@ class Housekeeping(threading.Thread):
     def take_up_customers(self) -> None:
         """Make what new customers and changed apps need, and consume the queues of all that have it."""
         found = self._customers.current().values()
-        problems: dict[str, str] = {**self._customers.problems}
+        problems: dict[str, str] = {}
         ready = {}
         for customer in found:
             try:
                 ready[customer] = self._taken_up(customer)
             except (TransientError, PermanentError, ContractError) as error:
                 problems[customer.id] = str(error)  # its objects wait; the others do not
-        self._tell({**self._registry.problems, **problems})
+        refused = self._customers.problems
+        self._tell({**self._registry.problems, **refused, **problems})
+        self._held = _not_taken_up(refused, problems, {customer.id for customer in ready})
         self._note_pauses(self._pause_store.current())
         consumed = [customer.queue for customer in ready if customer.id not in self._paused]
         if consumed != self._consumed:
@@ -112,19 +116,18 @@ class Housekeeping(threading.Thread):
                 broker.declare_customer(channel, customer.queue, customer.staging_bucket)
 
     def reconcile(self) -> None:
-        """Look for lost events of all customers but paused ones: what these wait for is the operator."""
+        """Look for lost events, but not of paused customers: theirs wait.
+
+        Of customers that are not taken up, enter why objects wait.
+        """
         for customer in self._ready:
             if customer.id in self._paused:
                 continue
-            try:
+            with _told(customer.id):
                 self._reconciler.reconcile(customer)
-            except (TransientError, PermanentError) as error:
-                log.warning(
-                    "a customer could not be reconciled",
-                    action="reconcile",
-                    customer=customer.id,
-                    error=str(error),
-                )
+        for customer_id, why in self._held.items():
+            with _told(customer_id):
+                self._reconciler.hold(customer_id, f"{NOT_TAKEN_UP}: {why}")
 
     def _taken_up(self, customer: Customer) -> tuple[str, ...]:
         versions = tuple(app.version for app in self._registry.apps(customer.id))
@@ -171,3 +174,23 @@ def _facts(pause: Pause) -> dict[str, str | None]:
         "by": pause.paused_by,
         "note": pause.note,
     }
+
+
+def _not_taken_up(
+    documents: Mapping[str, str], customers: dict[str, str], ready: Collection[str]
+) -> dict[str, str]:
+    """Return the customers that a problem, of their document or of themselves, keeps waiting."""
+    named = {name.removesuffix(".json"): why for name, why in documents.items() if name.endswith(".json")}
+    found = {name: why for name, why in named.items() if is_customer_id(name)} | customers
+    return {name: why for name, why in found.items() if name not in ready}
+
+
+@contextmanager
+def _told(customer: str) -> Iterator[None]:
+    """Go on with the next customer when one cannot be looked at."""
+    try:
+        yield
+    except (TransientError, PermanentError) as error:
+        log.warning(
+            "a customer could not be reconciled", action="reconcile", customer=customer, error=str(error)
+        )

@@ -2,12 +2,23 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ingest_manager.claims import WRITE_AHEAD
-from ingest_manager.errors import GivenBack, IngestError, LeaseLost
+from ingest_manager.errors import GivenBack, IngestError, LeaseLost, not_of_the_object
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load
 from ingest_manager.measures import Measures
+
+
+@dataclass(frozen=True)
+class NoLease:
+    """Holds a load that is only read."""
+
+    load: Load
+
+    def allow(self, write_us: int) -> None:
+        """Allow every write time: nothing is written."""
 
 
 class Lease:
@@ -57,5 +68,5 @@ class Lease:
                 continue  # the next renewal may reach the ledger; the load itself meets what is wrong
 
     def _renew(self, write_us: int) -> None:
-        with self._lock:
+        with self._lock, not_of_the_object():
             self.load = self._ledger.renew(self.load, max(self.load.write_high, write_us))

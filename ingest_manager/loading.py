@@ -17,7 +17,7 @@ from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
 from ingest_manager.claims import Claimed
 from ingest_manager.current_app import App, find_app, label_of
-from ingest_manager.errors import GivenBack, ObjectGone, PermanentError, TransientError
+from ingest_manager.errors import GivenBack, ObjectGone, PermanentError, TransientError, not_of_the_object
 from ingest_manager.lease import Lease
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
@@ -91,15 +91,16 @@ class Loading:
 
     def _outcome(self, lease: Lease, customer: Customer, app: App) -> Outcome:
         load = lease.load
-        with lease.measures.stage("claim"):
-            self.ledger.index(load)  # first: whatever the outcome, the history shows it
-        if load.attempts > self.attempts:
-            raise TransientError(load.first_error or "the worker died at every attempt", "worker_died")
-        with lease.measures.stage("read"):
-            source = self.archive.open(load)
-        with lease.measures.stage("claim"):
-            upload_id = self.admission.upload_of(load, source.metadata)
-            refusal = self.admission.refusal(load, upload_id)
+        with not_of_the_object():
+            with lease.measures.stage("claim"):
+                self.ledger.index(load)  # first: whatever the outcome, the history shows it
+            if load.attempts > self.attempts:
+                raise TransientError(load.first_error or "the worker died at every attempt", "worker_died")
+            with lease.measures.stage("read"):
+                source = self.archive.open(load)
+            with lease.measures.stage("claim"):
+                upload_id = self.admission.upload_of(load, source.metadata)
+                refusal = self.admission.refusal(load, upload_id)
         outcome = refusal or self._judge(lease, source, customer, app)
         return replace(outcome, size=source.size, upload_id=upload_id, sha256=source.sha256)
 
@@ -122,11 +123,11 @@ class Loading:
     def _place(self, load: Load, customer: Customer, *, is_new: bool, measures: Measures) -> Settlement:
         try:
             with measures.stage("place"):
-                self.archive.place(load, customer)
+                place = self.archive.place(load, customer)
         except TransientError as error:
             return Unplaced(load, str(error), is_new, measures)
         with measures.stage("place"):
-            placed = self.ledger.mark_placed(load)
+            placed = self.ledger.mark_placed(load, place)
         self.on_effect("placed")
         return Settled(placed, is_new, measures)
 

@@ -6,6 +6,7 @@ Pure: the record that the ledger keeps, and what a claim may do with the record 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
+from typing import Literal
 from uuid import UUID
 
 
@@ -34,10 +35,12 @@ class LoadStatus(StrEnum):
     @property
     def is_outcome(self) -> bool:
         """Tell whether a load in this status is over."""
-        return self not in _UNDECIDED
+        return self not in UNDECIDED
 
 
-_UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+UNDECIDED = frozenset({LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING})
+Place = Literal["staging", "archive", "deleted"]
+"""Where an object is once its load has an outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +58,14 @@ class Load:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     placed_at: datetime | None = None
+    placed_in: Place | None = None  # None beside a `placed_at`: by a manager that did not keep it
     claim: UUID | None = None
     worker: str | None = None
     lease_until: datetime | None = None
     retry_at: datetime | None = None
     write_base: int = 0
     write_high: int = 0
+    write_first: int | None = None  # where the first run began, once another has begun above it
     size: int | None = None
     sha256: str | None = None
     upload_id: str | None = None
@@ -79,6 +84,23 @@ class Load:
     replayed_at: datetime | None = None
     first_placed_at: datetime | None = None  # from then on the archive has kept a replayed load's object
     earlier: str | None = None  # the load before its last replay, as JSON
+    discarded_at: datetime | None = None
+    discarded_by: str | None = None
+    discard_note: str | None = None
+
+    @property
+    def earlier_writes(self) -> range:
+        """Return the write times of the runs above which this one writes; none where it is the first."""
+        return range(self.write_base if self.write_first is None else self.write_first, self.write_base)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOutline:
+    """The little of a load that figures of many are made of."""
+
+    reason: str | None
+    rows_rejected: int
+    discarded_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,6 +224,20 @@ class ObjectStore:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 yield from (item["Key"] for item in page.get("Contents", []))
 
+    def buckets(self) -> Iterator[str]:
+        """Yield the names of all buckets that this user may list."""
+        with _translated(ObjectVersion("", "", "")):
+            yield from (bucket["Name"] for bucket in self._client.list_buckets()["Buckets"])
+
+    def metadata_of(self, version: ObjectVersion) -> Mapping[str, str]:
+        """Return what was put with a version.
+
+        Raises:
+            ObjectGone: there is no such version.
+        """
+        metadata: Mapping[str, str] = self._head(version)["Metadata"]
+        return metadata
+
     def ping(self) -> None:
         """Raise ServerDown unless the store answers; any answer will do."""
         try:

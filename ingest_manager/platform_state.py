@@ -1,6 +1,6 @@
 """How the platform stands: its servers, what found no customer or no outcome, and every customer's state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -25,7 +25,7 @@ class PlatformState(BaseModel):
     dead_letter_messages: int | None
     """Messages in the queue of dead letters: the alarm, as against the customers' failed loads."""
     objects_refused: int | None
-    """Objects that failed because an app or its table is refused, and those that wait as it is."""
+    """Objects that failed as their app or its table is not in order, and those that wait for it."""
     problems: dict[str, str]
     """Documents and apps that are refused, and why."""
     customers: list[CustomerState]
@@ -55,15 +55,12 @@ def platform_state(
         servers={name: observer.away.get(name, REACHABLE) for name in get_args(ServerName)},
         unrouted=unrouted,
         dead_letter_messages=dead_letters,
-        objects_refused=_objects_refused(states, problems),
+        objects_refused=_sum(state.refused_by_app for state in states),
         problems=dict(problems),
         customers=states,
     )
 
 
-def _objects_refused(states: list[CustomerState], problems: Mapping[str, str]) -> int | None:
-    """Add up failed loads and, of customers that are not taken up for their app, what waits."""
-    failed = [state.refused_by_app for state in states]
-    held = [state.without_outcome for state in states if state.customer in problems and not state.consumers]
-    known = [count for count in (*failed, *held) if count is not None]
-    return sum(known) if len(known) == len(failed) + len(held) else None
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))

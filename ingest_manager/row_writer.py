@@ -18,6 +18,7 @@ from customer_ingestapps.contract import AppContract
 from ingest_manager.batches import BatchLimits, Rows, cut_batches, read_limits
 from ingest_manager.cassandra_session import UNSET, Batch, CassandraSession, Prepared, unlogged_batch
 from ingest_manager.errors import IngestError, TransientError
+from ingest_manager.leftovers import ClearingWriter, Leftovers, erase_statement
 from ingest_manager.pace import Pace
 from ingest_manager.placement import Cell, Placement, routing_keys
 from ingest_manager.tables import check_table, declared_table, insert_statement
@@ -39,8 +40,15 @@ class RowWriter:
         self._placements: dict[str, Placement] = {}
         self._limits = read_limits(session)
 
-    def open(self, keyspace: str, contract: AppContract) -> "TableWriter":
+    def open(
+        self, keyspace: str, contract: AppContract, earlier: range = range(0)
+    ) -> "TableWriter | ClearingWriter":
         """Open the table that an app declares, as it is now.
+
+        Args:
+            keyspace: the customer's.
+            contract: the app's.
+            earlier: the write times of the load's earlier runs, whose leftovers are cleared.
 
         Raises:
             PermanentError: a declared column is missing, or has another type or place (`table_mismatch`).
@@ -50,10 +58,21 @@ class RowWriter:
         if keyspace not in self._placements:
             self._placements[keyspace] = Placement(self._session, keyspace)
         columns = list(table.columns)
+        key_positions = [columns.index(name) for name in table.partition_key]
+        writer = self._open(keyspace, insert_statement(keyspace, table), key_positions)
+        if not earlier:
+            return writer
+
+        def open_eraser(column: str) -> TableWriter:
+            return self._open(keyspace, erase_statement(keyspace, table, column), range(len(key_positions)))
+
+        return ClearingWriter(writer, Leftovers(self._session, keyspace, table, earlier), open_eraser)
+
+    def _open(self, keyspace: str, statement: str, key_positions: Sequence[int]) -> "TableWriter":
         return TableWriter(
             self._session,
-            self._session.prepare(insert_statement(keyspace, table)),
-            key_positions=[columns.index(name) for name in table.partition_key],
+            self._session.prepare(statement),
+            key_positions=key_positions,
             placement=self._placements[keyspace],
             pace=self._pace,
             limits=self._limits,

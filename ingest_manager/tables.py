@@ -5,11 +5,12 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from customer_ingestapps.contract import AppContract
-from customer_ingestapps.cql_types import parse_type
+from customer_ingestapps.cql_types import NAMES, parse_type
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import PermanentError
 
@@ -21,6 +22,10 @@ SELECT column_name, type, kind, position FROM system_schema.columns WHERE keyspa
 
 _TYPES = """
 SELECT field_names, field_types FROM system_schema.types WHERE keyspace_name = ? AND type_name = ?
+"""
+
+_TIME_TO_LIVE = """
+SELECT default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?
 """
 
 
@@ -66,6 +71,23 @@ def find_table(session: CassandraSession, keyspace: str, name: str) -> Table | N
     )
 
 
+def regular_columns(session: CassandraSession, keyspace: str, name: str) -> dict[str, tuple[str, ...]]:
+    """Return a table's present columns that are neither of its key nor static.
+
+    Those of a user-defined type that is not frozen come with its fields: each has a write time of its own.
+    """
+    rows = session.execute(_COLUMNS, (keyspace, name))
+    kinds = {row["column_name"]: row["type"].strip('"') for row in rows if row["kind"] == "regular"}
+    return {column: _fields_of_type(session, keyspace, kind) for column, kind in sorted(kinds.items())}
+
+
+def _fields_of_type(session: CassandraSession, keyspace: str, kind: str) -> tuple[str, ...]:
+    if kind in NAMES or "<" in kind:  # Cassandra's own, or frozen
+        return ()
+    rows = session.execute(_TYPES, (keyspace, kind))
+    return tuple(rows[0]["field_names"]) if rows else ()
+
+
 def check_table(session: CassandraSession, keyspace: str, declared: Table) -> None:
     """Make sure that a table can take what an app declares.
 
@@ -79,6 +101,13 @@ def check_table(session: CassandraSession, keyspace: str, declared: Table) -> No
     for name in _new_columns(present, declared):
         raise _mismatch(keyspace, declared.name, f"has no column {name!r}")
     _check_types(session, keyspace, declared)
+
+
+def time_to_live(session: CassandraSession, keyspace: str, name: str) -> timedelta | None:
+    """Return how long a table keeps a row after it was written, None for ever."""
+    rows = session.execute(_TIME_TO_LIVE, (keyspace, name))
+    seconds = rows[0]["default_time_to_live"] if rows else 0
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def declare_keyspace(session: CassandraSession, keyspace: str, replication: Mapping[str, str]) -> None:
@@ -146,6 +175,20 @@ def insert_statement(keyspace: str, table: Table) -> str:
     """Return the INSERT of all columns, in the order of the app's declaration."""
     marks = ", ".join("?" * len(table.columns))
     return f"INSERT INTO {_full_name(keyspace, table)} ({_names(table.columns)}) VALUES ({marks})"  # noqa: S608 - quoted
+
+
+def write_times_statement(
+    keyspace: str, table: Table, columns: Sequence[str], of_several_cells: Collection[str]
+) -> str:
+    """Return the SELECT of one row's write times by its whole key, named `w` and a number from 0.
+
+    Of a table that is all key it gives how many rows are `found`.
+    """
+    functions = ("maxwritetime" if name in of_several_cells else "writetime" for name in columns)
+    times = [f"{function}({quoted(name)})" for function, name in zip(functions, columns, strict=True)]
+    wanted = ", ".join(f"{time} AS w{number}" for number, time in enumerate(times)) or "count(*) AS found"
+    key = " AND ".join(f"{quoted(name)} = ?" for name in (*table.partition_key, *table.clustering_key))
+    return f"SELECT {wanted} FROM {_full_name(keyspace, table)} WHERE {key}"  # noqa: S608 - quoted
 
 
 def quoted(name: str) -> str:

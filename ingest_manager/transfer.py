@@ -17,6 +17,7 @@ from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.accounts import Accounts
 from ingest_manager.batches import Rows
+from ingest_manager.errors import ObjectGone, PermanentError
 from ingest_manager.lease import Lease
 from ingest_manager.loads import Load, Outcome
 from ingest_manager.measures import Measures
@@ -64,24 +65,29 @@ def transfer(
         PermanentError: the table is not what the app declares.
         TransientError, ServerDown, LeaseLost, GivenBack: the load did not come to an end.
     """
-    table = writer.open(customer.keyspace, app.contract)
+    table = writer.open(customer.keyspace, app.contract, lease.load.earlier_writes)
     accounts = Accounts()
     try:
-        send_rows(
-            source,
-            app,
-            customer,
-            lease=lease,
-            table=table,
-            rejects=rejects,
-            accounts=accounts,
-            measures=lease.measures,
-        )
-        outcome = accounts.outcome()
-    except FileRejected as error:
-        outcome = accounts.refusal(error)
-    with lease.measures.stage("write"):
-        table.flush()
+        try:
+            send_rows(
+                source,
+                app,
+                customer,
+                lease=lease,
+                table=table,
+                rejects=rejects,
+                accounts=accounts,
+                measures=lease.measures,
+            )
+            outcome = accounts.outcome()
+        except FileRejected as error:
+            outcome = accounts.refusal(error)
+        with lease.measures.stage("write"):
+            table.flush()
+    except ObjectGone:
+        raise
+    except PermanentError as error:  # of the table, amid the rows
+        outcome = accounts.fault(error)
     lease.measures.rejects = accounts.reasons
     return outcome
 
@@ -112,5 +118,6 @@ def send_rows(
         write_us = lease.load.write_base + chunk.number
         lease.allow(write_us)
         with measures.stage("write"):
-            table.write(encode_rows(app.contract, chunk.frame, MISSING), write_us)
-        accounts.add(chunk)
+            rows = encode_rows(app.contract, chunk.frame, MISSING)
+            accounts.add(chunk)  # before: a fault amid writing leaves some of its rows behind
+            table.write(rows, write_us)

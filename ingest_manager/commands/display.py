@@ -16,7 +16,7 @@ from ingest_manager.replay import Plan
 from ingest_manager.verify import Report
 
 _FILE_WIDTH = 200  # columns, where no terminal says how many it has
-_SHOWN = 10  # loads of a replay
+_SHOWN = 10  # loads of a replay, reasons to wait
 
 
 def print_loads(loads: list[Load]) -> None:
@@ -57,7 +57,15 @@ def print_report(report: Report) -> None:
     """Print every difference, and the counts."""
     for difference in report.differences:
         name = _one_line(difference.key or difference.load_id)
-        print(f"{difference.customer}: {name} {difference.message}")
+        print(f"{difference.customer}: {name} {_one_line(difference.message)}")
+    for (customer, why), count in report.waiting.most_common(_SHOWN):
+        print(f"{customer}: {count} waiting: {_one_line(why)}")
+    if len(report.waiting) > _SHOWN:
+        print(f"… and {len(report.waiting) - _SHOWN} more reasons to wait; --json shows all")
+    if report.without_document:
+        print(
+            f"without a document, compared as far as the ledger tells: {', '.join(report.without_document)}"
+        )
     counts = ", ".join(f"{count} {name}" for name, count in sorted(report.counts.items())) or "no loads"
     print(f"{counts}; {len(report.differences)} differences")
 
@@ -103,12 +111,12 @@ def _rejects_table(shown: Sequence[RejectView]) -> Table:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show how far a replay is, on a terminal; call what is yielded for each load."""
+def progress(total: int, what: str = "ordering") -> Iterator[Callable[..., None]]:
+    """Show how far a command is, on a terminal; call what is yielded for each step, or with how many."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("ordering", total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task(what, total=total)
+        yield lambda steps=1: bar.advance(task, steps)
 
 
 def _print(table: Table) -> None:

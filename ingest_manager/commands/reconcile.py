@@ -1,22 +1,29 @@
 """The command `ingest-manager reconcile`: look for lost events now."""
 
+import json
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
 import typer
 
 from ingest_manager.broker import Publisher, count_waiting
-from ingest_manager.commands.options import OneCustomer, customers_of, open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_ledger
 from ingest_manager.reconcile import Reconciler
 from ingest_manager.settings import Settings
 from ingest_manager.worker import connect_store
 
 
-def reconcile(customer: OneCustomer = None) -> None:
+def reconcile(customer: OneCustomer = None, as_json: AsJson = False) -> None:
     """Look now for objects whose event was lost, and publish an event for each.
 
+    Loads that got stuck are published again. A running manager does the same at its start and every two
+    minutes; versions younger than INGEST_MANAGER_RECONCILE_MIN_AGE_SECONDS are left to their events.
+
     \b
-    Example:  ingest-manager reconcile --customer customer-1
+    Examples:
+      1. ingest-manager reconcile --customer customer-1
+      2. ingest-manager reconcile --json
     """
     settings = Settings()
     amqp_url = settings.amqp_url.get_secret_value()
@@ -29,7 +36,15 @@ def reconcile(customer: OneCustomer = None) -> None:
             partial(count_waiting, amqp_url),
             timedelta(seconds=settings.reconcile_min_age_seconds),
             settings.retry_pauses_seconds,
+            settings.token_key.get_secret_value().encode(),
         )
         for chosen in customers_of(settings, customer):
-            typer.echo(f"{chosen.id}: {reconciler.reconcile(chosen)} published")
+            found = reconciler.reconcile(chosen)
+            if as_json:
+                typer.echo(json.dumps({"customer": chosen.id} | asdict(found)))
+            else:
+                typer.echo(
+                    f"{chosen.id}: {found.looked_at} objects looked at, {found.lost} events were lost, "
+                    f"{found.again} loads published again"
+                )
         publisher.close()

@@ -1,37 +1,101 @@
 """The command `ingest-manager verify`: the proof that nothing was lost."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import Annotated
 
 import typer
 
+from bucket_policies.customers import Customer, CustomerDirectory
+from customer_ingestapps.registry import Registry
+from ingest_manager import cassandra_session
+from ingest_manager.archive import Archive
+from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.commands import display
-from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_records
+from ingest_manager.commands.options import AsJson, OneCustomer, customers_of
+from ingest_manager.loads import Load
+from ingest_manager.pauses import PauseStore
+from ingest_manager.readback import ReadBack
 from ingest_manager.settings import Settings
-from ingest_manager.verify import Verification
-from ingest_manager.worker import connect_store
+from ingest_manager.verify import Report, Verification
+from ingest_manager.worker import connect_ledger, connect_store
+
+LAST = 100
 
 
-def verify(customer: OneCustomer = None, as_json: AsJson = False) -> None:
+def verify(
+    customer: OneCustomer = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read loaded objects again and look for each row in its table.")
+    ] = False,
+    last: Annotated[
+        int | None,
+        typer.Option("--last", min=0, help=f"With --deep: so many loads a customer ({LAST}); 0 for all."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Compare buckets, ledger and archive, and print every difference; exit 1 if there is one.
+
+    Customers without a document are compared as far as the ledger tells where their objects are. With
+    --deep, every cell that a load gave must be in its table with the load's write time or a later one;
+    loads by another version of their app are counted and left out.
 
     \b
     Examples:
       1. ingest-manager verify
       2. ingest-manager verify --customer customer-2 --json
+      3. ingest-manager verify --deep --customer customer-2 --last 10
     """
+    if last is not None and not deep:
+        raise typer.BadParameter("--last goes with --deep")
     settings = Settings()
-    with open_records(settings) as records:
-        min_age = timedelta(seconds=settings.reconcile_min_age_seconds)
-        paused = records.pauses.current()
-        verification = Verification(connect_store(settings), records.ledger, min_age, paused=paused)
-        for chosen in customers_of(settings, customer):
-            verification.verify(chosen)
-    report = verification.report
+    with cassandra_session.connect(settings) as session:
+        report = _report(settings, session, customer, last=LAST if deep and last is None else last)
     if as_json:
-        differences = [asdict(difference) for difference in report.differences]
-        typer.echo(json.dumps({"counts": dict(report.counts), "differences": differences}))
+        typer.echo(json.dumps(_document(report)))
     else:
         display.print_report(report)
     raise typer.Exit(1 if report.differences else 0)
+
+
+def _report(
+    settings: Settings, session: CassandraSession, customer: str | None, *, last: int | None
+) -> Report:
+    store = connect_store(settings)
+    min_age = timedelta(seconds=settings.reconcile_min_age_seconds)
+    paused = PauseStore(session).current()
+    verification = Verification(store, connect_ledger(settings, session), min_age, paused=paused)
+    with_document = CustomerDirectory(settings.bucket_policies_dir / "customers").current()
+    others = verification.known_customers() - with_document.keys()
+    if customer is not None:
+        others &= {customer}
+    for chosen in [] if customer in others else customers_of(settings, customer):
+        loads = verification.verify(chosen)
+        if last is not None:
+            read_back = ReadBack(
+                Archive(store), Registry(settings.customer_ingestapps_dir), session, verification.report
+            )
+            _read_back(read_back, chosen, loads[: last or None])
+    for customer_id in sorted(others):
+        verification.verify_without_document(customer_id)
+    return verification.report
+
+
+def _read_back(read_back: ReadBack, customer: Customer, loads: Sequence[Load]) -> None:
+    with display.progress(sum(load.table_rows for load in loads), f"{customer.id}: rows") as advance:
+        replace(read_back, on_rows=advance).compare(customer, loads)
+
+
+def _document(report: Report) -> dict[str, object]:
+    waiting = [
+        {"customer": customer, "why": why, "count": count}
+        for (customer, why), count in report.waiting.items()
+    ]
+    return {
+        "counts": dict(report.counts),
+        "differences": [asdict(difference) for difference in report.differences],
+        "waiting": waiting,
+        "without_document": report.without_document,
+    }

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from support.rabbit import discard_events, messages, publish, waiting
 from support.testbed import Platform, csv_of, eventually
+
+pytestmark = pytest.mark.deep
 
 CASES = Path(__file__).parent.parent / "cases"
 

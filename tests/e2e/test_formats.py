@@ -23,7 +23,7 @@ from support.written_files import Rows, as_csv, as_json_array, as_json_lines, as
 from benchmarks.reliability.driver_values import EPOCH
 from customer_ingestapps.cql_types import CqlType, parse_type
 
-pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
+pytestmark = [pytest.mark.server("minio", "rabbitmq", "cassandra"), pytest.mark.deep]
 
 FORMATS = ("csv", "jsonl", "json", "parquet")
 DOCUMENT = {
@@ -83,7 +83,8 @@ def test_every_type_is_equal_from_every_format(platform: Platform) -> None:
         for packed, customer in customers.items():
             loads = platform.settled(customer, sum(kind == packed for _, kind in variants))
             assert {(load["status"], load["rows_written"]) for load in loads} == {("loaded", 3)}
-            platform.verify(customer)
+            counts = platform.verify(customer, "--deep")["counts"]
+            assert (counts["read back"], counts["rows found"]) == (len(loads), 3 * len(loads))
 
     found = {
         (form, packed): sorted(platform.rows(customers[packed], table=form), key=lambda row: row["id"])

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.denial import Denial
 from support.rabbit import discard_events, messages, publish, waiting
 from support.testbed import Platform, csv_of, eventually
+
+pytestmark = pytest.mark.deep
 
 CASES = Path(__file__).parent.parent / "cases"
 

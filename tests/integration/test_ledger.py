@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from ingest_manager.claims import AppLabel
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.replay_order import Replay
 from ingest_manager.settings import Settings
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.server("cassandra")
 
 WRITTEN_US = 1_769_860_800_123_456
 WRITTEN_AT = datetime(2026, 1, 31, 12, 0, 0, 123_000, tzinfo=UTC)
-DAY = date(2026, 1, 31)
+HOUR_US = 3_600_000_000
 NOW = datetime(2026, 1, 31, 13, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 APP, NEWER_APP = AppLabel("people", "abc-r1"), AppLabel("people", "def-r1")
@@ -33,12 +34,15 @@ LOADED = Outcome(status=LoadStatus.LOADED, rows_read=2, rows_written=2, table_ro
 
 
 @pytest.fixture(scope="module")
-def session(servers: Instance) -> Iterator[CassandraSession]:
+def settings(servers: Instance) -> Settings:
     prefix = "INGEST_MANAGER_"
     ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    settings = Settings(
-        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    )
+    values = {name.removeprefix(prefix).lower(): value for name, value in ours.items()}
+    return Settings(_env_file=None, **values)
+
+
+@pytest.fixture(scope="module")
+def session(settings: Settings) -> Iterator[CassandraSession]:
     with connect(settings) as session:
         setup.ensure_ledger(session, settings)
         yield session
@@ -71,6 +75,10 @@ class Scene:
 
     def finding(self, **values: Any) -> Finding:
         return self.other.claim(self.assignment(**values), APP).finding
+
+    def found(self, **asked: Any) -> list[Load]:
+        wanted = LoadFilter(customer=self.customer, **asked)
+        return sorted(self.ledger.search(wanted), key=lambda load: load.key)
 
     def stored(self) -> Load:
         load = self.ledger.find(self.event().load_id)
@@ -165,7 +173,7 @@ def test_worker_whose_lease_was_taken_over_can_change_nothing(scene: Scene) -> N
     changes: list[Callable[[], object]] = [
         lambda: scene.ledger.renew(load, 0),
         lambda: scene.ledger.finish(load, LOADED),
-        lambda: scene.ledger.mark_placed(load),
+        lambda: scene.ledger.mark_placed(load, "archive"),
         lambda: scene.ledger.wait(load, pause=LEASE, error="timed out"),
         lambda: scene.ledger.give_back(load),
     ]
@@ -218,7 +226,7 @@ def test_load_that_reconcile_entered_is_written_with_its_events_time(scene: Scen
     listed = scene.event(written_us=WRITTEN_US // 1000 * 1000)
     assert scene.ledger.register(listed, scene.customer) is True
     assert scene.ledger.register(listed, scene.customer) is False
-    assert scene.ledger.ids_of_day(scene.customer, DAY) == [listed.load_id]
+    assert [load.load_id for load in scene.found()] == [listed.load_id]
     load = scene.claim()
     assert (load.attempts, load.write_base) == (1, WRITTEN_US)
 
@@ -257,7 +265,7 @@ def test_load_given_back_counts_no_attempt(scene: Scene) -> None:
 def test_outcome_is_followed_by_the_move_and_then_nothing(scene: Scene) -> None:
     load = scene.ledger.finish(scene.claim(), LOADED)
     assert scene.finding() is Finding.UNPLACED
-    scene.ledger.mark_placed(load)
+    scene.ledger.mark_placed(load, "archive")
     assert scene.finding() is Finding.DONE
     stored = scene.stored()
     assert (stored.status, stored.rows_read, stored.rows_written, stored.table_rows) == ("loaded", 2, 2, 2)
@@ -290,19 +298,70 @@ def test_first_under_an_upload_and_key_is_the_same_for_everybody(scene: Scene) -
     assert scene.ledger.first_of_upload(other_key, "u1") == other_key.load_id
 
 
-def test_loads_are_found_by_day_newest_first_and_by_upload(scene: Scene) -> None:
-    loads = [
-        scene.claim(
-            event=scene.event(f"{number}.csv", written_us=WRITTEN_US + number * 1_000, upload_id="u1")
-        )
-        for number in range(3)
-    ]
+def test_loads_of_an_upload_are_found(scene: Scene) -> None:
+    loads = [scene.claim(event=scene.event(f"{number}.csv", upload_id="u1")) for number in range(3)]
     for load in [*loads, *loads]:
         scene.ledger.index(load)
     ids = [load.load_id for load in loads]
-    assert scene.ledger.ids_of_day(scene.customer, DAY) == ids[::-1]
     assert sorted(scene.ledger.ids_of_upload(scene.customer, "u1")) == sorted(ids)
-    assert (scene.customer, DAY) in scene.ledger.days()
+
+
+def test_loads_are_found_by_what_is_asked_of_them(scene: Scene) -> None:
+    at = [WRITTEN_AT + timedelta(hours=number) for number in range(4)]
+    loads = [
+        scene.claim(event=scene.event(f"{number}.csv", written_us=WRITTEN_US + number * HOUR_US))
+        for number in range(4)
+    ]
+    failed = Outcome(status=LoadStatus.FAILED, reason="app_refused")
+    loads[:3] = [
+        scene.ledger.finish(load, how) for load, how in zip(loads[:3], [LOADED, failed, failed], strict=True)
+    ]
+    assert scene.found() == loads
+    assert scene.found(since=at[1], until=at[3]) == loads[1:3]
+    assert scene.found(status=LoadStatus.FAILED, since=at[2]) == [loads[2]]
+    assert scene.found(reason="app_refused", until=at[2]) == [loads[1]]
+    assert scene.found(key="0.csv") == [loads[0]]
+    assert scene.found(status=LoadStatus.LOADING) == [loads[3]]
+    assert set(scene.ledger.loads_in(scene.customer, [LoadStatus.LOADED, LoadStatus.LOADING])) == {
+        loads[0], loads[3],
+    }  # fmt: skip
+    assert {load.load_id for load in scene.ledger.loads_in(None, [LoadStatus.LOADING])} >= {loads[3].load_id}
+
+
+def test_load_is_found_in_the_status_that_it_has_now(scene: Scene) -> None:
+    load = scene.claim()
+    assert scene.found(status=LoadStatus.LOADING) == [load]
+    scene.ledger.wait(load, pause=LEASE, error="timed out")
+    assert scene.found(status=LoadStatus.LOADING) == []
+    assert scene.found(status=LoadStatus.WAITING) == [scene.stored()]
+    again = scene.claim(scene.other, retry_of=1)
+    assert (scene.found(status=LoadStatus.WAITING), scene.found(status=LoadStatus.LOADING)) == ([], [again])
+
+
+def test_claims_that_a_process_never_ended_are_found_beside_its_next_ones(scene: Scene) -> None:
+    loads = [scene.claim(event=scene.event(f"{number}.csv")) for number in range(3)]
+    scene.ledger.finish(loads[1], LOADED)
+    loads[1] = scene.claim(event=scene.event("3.csv"))
+    assert set(scene.found(status=LoadStatus.LOADING)) == set(loads)
+
+
+def test_customers_are_those_that_ever_had_a_load(scene: Scene) -> None:
+    assert scene.customer not in scene.ledger.customers()
+    scene.claim()
+    assert scene.customer in scene.ledger.customers()
+
+
+def test_customers_of_an_earlier_version_are_known(scene: Scene, settings: Settings) -> None:
+    key = "PRIMARY KEY ((customer, day), event_at, load_id)"
+    columns = "customer text, day date, event_at timestamp, load_id uuid"
+    scene.session.execute(f"CREATE TABLE ingest.loads_by_day ({columns}, {key})")
+    scene.session.execute(
+        "INSERT INTO ingest.loads_by_day (customer, day, event_at, load_id) VALUES (?, ?, ?, ?)",
+        (scene.customer, WRITTEN_AT.date(), WRITTEN_AT, uuid.uuid4()),
+    )
+    setup.ensure_ledger(scene.session, settings)
+    scene.session.execute("DROP TABLE ingest.loads_by_day")
+    assert scene.customer in scene.ledger.customers()
 
 
 def test_many_loads_are_found_in_the_order_asked_for_without_the_unknown(scene: Scene) -> None:
@@ -352,7 +411,7 @@ def test_replay_claims_an_outcome_and_keeps_it_aside(scene: Scene) -> None:
     failed = Outcome(
         status=LoadStatus.FAILED, reason="app_refused", message="no", rows_read=3, rows_written=3
     )
-    before = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), failed))
+    before = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), failed), "archive")
     order = replay(scene)
     scene.now += LEASE
     claimed = scene.other.claim(order, APP)
@@ -387,19 +446,19 @@ def test_replay_claims_an_outcome_and_keeps_it_aside(scene: Scene) -> None:
 
 
 def test_only_one_of_many_orders_at_once_gets_the_load_and_none_afterwards(scene: Scene) -> None:
-    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED), "archive")
     orders = [replay(scene) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda one: scene.other.claim(one, APP), orders))
     [winner] = [claimed.load for claimed in claims if claimed.finding is Finding.CLAIMABLE]
-    scene.other.mark_placed(scene.other.finish(winner, LOADED))
+    scene.other.mark_placed(scene.other.finish(winner, LOADED), "archive")
     assert {scene.ledger.claim(order, APP).finding for order in orders} == {Finding.DONE}
     assert scene.ledger.claim(replay(scene, after=1), APP).finding is Finding.CLAIMABLE
 
 
 @pytest.mark.parametrize("was_applied", [True, False])
 def test_replays_claim_whose_answer_was_lost_is_counted_once(scene: Scene, was_applied: bool) -> None:
-    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED), "archive")
     ledger = scene.ledger_of("here/1", Lossy(scene.session, "UPDATE", [was_applied]))
     assert ledger.claim(replay(scene), APP).finding is Finding.CLAIMABLE
     assert (scene.stored().replays, scene.stored().attempts) == (1, 1)

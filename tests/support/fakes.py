@@ -4,9 +4,10 @@ They keep what they are given and note every effect, in order, in a list that th
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import IO, Any
 from uuid import UUID
 
@@ -27,7 +28,8 @@ from ingest_manager.claims import (
 )
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
-from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.load_filter import LoadFilter
+from ingest_manager.loads import Finding, Load, LoadOutline, LoadStatus, Outcome, Place
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.pauses import Pause
 from ingest_manager.replay_order import Replay
@@ -85,7 +87,6 @@ class FakeLedger:
     effects: list[str] = field(default_factory=list)
     loads: dict[UUID, Load] = field(default_factory=dict)
     by_upload: dict[tuple[str, str], set[UUID]] = field(default_factory=dict)
-    by_day: dict[tuple[str, date], set[UUID]] = field(default_factory=dict)
     firsts: dict[tuple[str, str, str], UUID] = field(default_factory=dict)
     unusable: list[tuple[str, str, bytes]] = field(default_factory=list)
     released: list[tuple[UUID, str]] = field(default_factory=list)
@@ -95,7 +96,7 @@ class FakeLedger:
     clock: Callable[[], datetime] = lambda: NOW
 
     def enter(self, *loads: Load) -> None:
-        """Put loads in, findable by day and upload, without noting an effect."""
+        """Put loads in, findable by upload, without noting an effect."""
         for entered in loads:
             self.loads[entered.load_id] = entered
             self._index(entered)
@@ -126,14 +127,18 @@ class FakeLedger:
         claimed = replace(existing, status=LoadStatus.LOADING, **values)
         return Claimed(finding, self._store("claim", claimed))
 
-    def register(self, event: ObjectEvent, customer: str) -> bool:
+    def register(self, event: ObjectEvent, customer: str, why: str | None = None) -> bool:
         self._fail("register")
         if event.load_id in self.loads:
             return False
-        queued = new_load(event, customer)
+        queued = replace(new_load(event, customer), message=why)
         self._store("register", queued)
         self._index(queued)
         return True
+
+    def explain(self, load: Load, why: str) -> None:
+        self._fail("explain")
+        self._store("explain", replace(self.loads[load.load_id], message=why))
 
     def index(self, load: Load) -> None:
         self._fail("index")
@@ -155,8 +160,8 @@ class FakeLedger:
     def restore(self, load: Load) -> Load:
         return self._change("restore", load, **restored_values(load))
 
-    def mark_placed(self, load: Load) -> Load:
-        return self._change("mark_placed", load, placed_at=self.clock())
+    def mark_placed(self, load: Load, place: Place) -> Load:
+        return self._change("mark_placed", load, placed_at=self.clock(), placed_in=place)
 
     def wait(self, load: Load, *, pause: timedelta, error: str) -> Load:
         return self._change(
@@ -175,35 +180,32 @@ class FakeLedger:
         self.effects.append("keep_unusable")
         self.unusable.append((queue, reason, body))
 
-    def days(self) -> list[tuple[str, date]]:
-        self._fail("days")
-        return list(self.by_day)
+    def customers(self) -> list[str]:
+        self._fail("customers")
+        return sorted({load.customer for load in self.loads.values()})
 
-    def ids_of_day(self, customer: str, day: date) -> list[UUID]:
-        found = self.by_day.get((customer, day), ())
-        return sorted(found, key=lambda load_id: str(self.loads[load_id].event_at), reverse=True)
+    def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
+        self._fail("search")
+        in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
+        return islice(filter(wanted.matches, in_order_of_ids), at_most)
+
+    def outlines(self, wanted: LoadFilter) -> Iterator[LoadOutline]:
+        self._fail("outlines")
+        found = filter(wanted.matches, list(self.loads.values()))
+        return (LoadOutline(load.reason, load.rows_rejected, load.discarded_at) for load in found)
+
+    def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
+        self._fail("loads_in")
+        found = (load for load in self.loads.values() if load.status in statuses)
+        return (load for load in found if customer in (None, load.customer))
 
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         return list(self.by_upload.get((customer, upload_id), ()))
-
-    def loads_in(self, customer: str, statuses: Iterable[LoadStatus]) -> Iterator[Load]:
-        self._fail("loads_in")
-        wanted = set(statuses)
-        return (load for load in self._of(customer) if load.status in wanted)
-
-    def loads_ended_since(self, customer: str, moment: datetime) -> Iterator[Load]:
-        self._fail("loads_ended_since")
-        return (load for load in self._of(customer) if load.ended_at and load.ended_at >= moment)
-
-    def _of(self, customer: str) -> Iterator[Load]:
-        return (load for load in list(self.loads.values()) if load.customer == customer)
 
     def ping(self) -> None:
         self._fail("ping")
 
     def _index(self, load: Load) -> None:
-        assert load.event_at is not None
-        self.by_day.setdefault((load.customer, load.event_at.date()), set()).add(load.load_id)
         if load.upload_id is not None:
             self.by_upload.setdefault((load.customer, load.upload_id), set()).add(load.load_id)
 
@@ -287,6 +289,14 @@ class FakeStore:
         self._fail("keys")
         return (key for of, key, _ in self.objects if of == bucket and key.startswith(prefix))
 
+    def buckets(self) -> Iterator[str]:
+        self._fail("buckets")
+        return iter(dict.fromkeys(bucket for bucket, _, _ in self.objects))
+
+    def metadata_of(self, version: ObjectVersion) -> Mapping[str, str]:
+        self._body(version)
+        return self.metadata.get(version.key, {})
+
     def ping(self) -> None:
         self._fail("ping")
 
@@ -308,11 +318,13 @@ class FakeWriter:
     effects: list[str] = field(default_factory=list)
     rows: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)  # cells and write time
     tables: list[tuple[str, str]] = field(default_factory=list)
+    cleared: list[range] = field(default_factory=list)  # write times of earlier runs, by open
     faults: dict[str, list[Exception]] = field(default_factory=dict)
 
-    def open(self, keyspace: str, contract: AppContract) -> "FakeWriter":
+    def open(self, keyspace: str, contract: AppContract, earlier: range = range(0)) -> "FakeWriter":
         self._fail("open")
         self.tables.append((keyspace, contract.table.name))
+        self.cleared.append(earlier)
         return self
 
     def write(self, rows: Sequence[tuple[Any, ...]], timestamp_us: int) -> None:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,15 @@ from cassandra.policies import RoundRobinPolicy
 from cassandra.query import dict_factory
 from pika.exceptions import AMQPError
 
+from bucket_policies.customers import CustomerDirectory
 from bucket_policies.tokens import seal_grant
+from customer_ingestapps.registry import Registry
+from ingest_manager import cassandra_session
+from ingest_manager.archive import Archive
+from ingest_manager.readback import ReadBack
+from ingest_manager.settings import Settings
+from ingest_manager.verify import Difference, Verification
+from ingest_manager.worker import connect_ledger, connect_store
 
 BIN = Path(sys.executable).parent
 T = TypeVar("T")
@@ -101,12 +110,16 @@ class Platform:
         )
         return self._cluster.connect()
 
-    def close(self) -> None:
-        """End every process of the test, and show their logs if the test failed."""
+    def end(self) -> None:
+        """End every process of the test."""
         for process in self._running:
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+    def close(self) -> None:
+        """End what is the test's own: processes and the connection."""
+        self.end()
         self._cluster.shutdown()
 
     # customers
@@ -229,10 +242,32 @@ class Platform:
         answer = self.s3.list_objects_v2(Bucket=f"archive-{customer}")
         return [entry["Key"] for entry in answer.get("Contents", [])]
 
-    def verify(self, customer: str) -> None:
-        """Assert that `ingest-manager verify` finds no difference."""
-        report = json.loads(self.command("ingest-manager", "verify", "--customer", customer, "--json"))
+    def verify(self, customer: str, *options: str) -> dict[str, Any]:
+        """Assert that `ingest-manager verify` finds no difference; return its report."""
+        command = ("ingest-manager", "verify", "--customer", customer, "--json", *options)
+        report: dict[str, Any] = json.loads(self.command(*command))
         assert report["differences"] == []
+        return report
+
+    def prove(self, *, deep: bool) -> list[Difference]:
+        """Return what `ingest-manager verify` would find for every customer of the test."""
+        customers = CustomerDirectory(self.policies / "customers").current().values()
+        if not customers or not self._has_ledger():
+            return []
+        prefix = "INGEST_MANAGER_"
+        ours = {name: value for name, value in self.environment.items() if name.startswith(prefix)}
+        settings = Settings(
+            _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
+        )
+        store = connect_store(settings)
+        with cassandra_session.connect(settings) as session:
+            proof = Verification(store, connect_ledger(settings, session), timedelta(minutes=2))
+            read_back = ReadBack(Archive(store), Registry(self.apps), session, proof.report)
+            for customer in customers:
+                loads = proof.verify(customer)
+                if deep:
+                    read_back.compare(customer, loads)
+        return proof.report.differences
 
     def _has_ledger(self) -> bool:
         cql = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ingest'"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from support import fakes
 from support.fakes import FakeGrants, FakeLedger, FakePauses, FakeStore
 
@@ -84,7 +85,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
     scene.queues = {"ingest.acme": QueueState(7, 2), "ingest.zenith": QueueState(9, 9)}
     scene.pauses.pauses["acme"] = Pause("acme", fakes.NOW, "root@here")
     scene.stage("unknown", body=b"12345")
-    scene.stage("queued", LoadStatus.QUEUED)
+    scene.stage("queued", LoadStatus.QUEUED, message="waits until its customer is taken up: no such type")
     scene.stage("held", LoadStatus.LOADING, lease_until=fakes.NOW + MINUTE)
     scene.stage("let go", LoadStatus.LOADING, lease_until=fakes.NOW - MINUTE)
     scene.stage("again", LoadStatus.WAITING, lease_until=fakes.NOW - MINUTE)
@@ -97,6 +98,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
         fakes.load(LoadStatus.FAILED, version="4", reason="app_refused"),
         fakes.load(LoadStatus.FAILED, version="5", reason="worker_died"),
         fakes.load(LoadStatus.FAILED, version="6", customer="zenith"),
+        fakes.load(LoadStatus.FAILED, version="7", reason="worker_died", discarded_at=fakes.NOW),
     )
     assert scene.state() == CustomerState(
         customer="acme",
@@ -114,7 +116,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
         loads_last_hour=2,
         rejects_last_hour=7,
         dead_letters=2,
-        refused_by_app=1,
+        refused_by_app=2,
         quota_declared_bytes=102_400,
         quota_set_bytes=102_400,
         used_bytes=1_000 + 5 + 6 * 3,
@@ -182,3 +184,21 @@ def test_broker_away_leaves_what_the_others_tell() -> None:
 def test_customers_come_in_the_order_in_which_they_are_asked_for() -> None:
     states = Scene().observer.states({"zenith": None, "acme": fakes.customer()})
     assert [state.customer for state in states] == ["zenith", "acme"]
+
+
+def test_customer_is_known_by_a_queue_a_pause_or_a_load_that_it_has_left() -> None:
+    scene = Scene()
+    assert scene.observer.has_traces("acme") is False
+    scene.ledger.enter(fakes.load(customer="acme"))
+    scene.pauses.pauses["bolt"] = Pause("bolt", fakes.NOW, "root@here")
+    scene.queues = {"ingest.zenith": QueueState(0, 0)}
+    found = {name: scene.observer.has_traces(name) for name in ("acme", "bolt", "zenith", "nobody")}
+    assert found == {"acme": True, "bolt": True, "zenith": True, "nobody": False}
+
+
+def test_whether_a_customer_is_known_is_not_guessed_while_cassandra_is_away() -> None:
+    scene = Scene()
+    scene.observer.records = None
+    scene.observer.away["cassandra"] = "Cassandra cannot be reached"
+    with pytest.raises(ServerDown, match="Cassandra cannot be reached"):
+        scene.observer.has_traces("acme")

@@ -11,7 +11,7 @@ import pytest
 from support.documents import Typist, blocks, commands
 
 CHECKOUT = Path(__file__).parent.parent.parent
-PAGES = (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md")))
+PAGES = (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md")))
 CHECKS = {"json": json.loads, "toml": tomllib.loads, "console": str, "text": str}
 
 

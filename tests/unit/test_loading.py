@@ -14,10 +14,12 @@ from support.loading_scene import APP, GOOD, ONE_BAD, Scene, settled
 from support.written_files import as_parquet
 
 from bucket_policies.tokens import seal_grant
+from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.contract import Files
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import LoadStatus
 from ingest_manager.settlements import (
     Busy,
@@ -165,12 +167,60 @@ def test_table_that_is_not_as_declared_rejects_the_object() -> None:
     assert (load.status, load.reason) == ("rejected", "table_mismatch")
 
 
+@pytest.mark.parametrize("call", ["write", "flush"])
+def test_table_that_refuses_rows_amid_a_file_leaves_the_accounts_of_what_was_handed_over(call: str) -> None:
+    scene = Scene(ONE_BAD)
+    scene.writer.faults[call] = [PermanentError("Cassandra refused the statement", "cassandra_refused")]
+    load = settled(scene.load())
+    assert (load.status, load.reason) == ("rejected", "cassandra_refused")
+    assert load.message == "Cassandra refused the statement (up to 1 rows, to line 3, were written)"
+    assert (load.rows_read, load.rows_written, load.rows_rejected) == (2, 1, 1)
+    assert ("archive-acme", f"rejects/{load.load_id}.csv", "") in scene.store.objects
+
+
+@pytest.mark.parametrize("call", ["index", "first_of_upload", "renew"])
+def test_refused_statement_on_our_own_tables_is_not_the_objects_fault(call: str) -> None:
+    scene = Scene()
+    scene.ledger.faults[call] = [PermanentError("Cassandra refused the statement", "cassandra_unauthorized")]
+    if call == "renew":
+        known = fakes.load(LoadStatus.QUEUED, write_base=WRITTEN_US, write_high=WRITTEN_US - 1)
+        scene.ledger.enter(replace(known, app_version=f"abc-r{READER_VERSION}"))
+    settlement = scene.load(fakes.assignment(fakes.event(upload_id="u1")))
+    assert isinstance(settlement, Retry)
+    assert settlement.error == "on the platform's own tables: Cassandra refused the statement"
+
+
+def test_rejects_of_an_earlier_attempt_do_not_outlive_a_load_without_any() -> None:
+    scene = Scene()
+    scene.ledger.enter(fakes.load(LoadStatus.WAITING, attempts=1))
+    rejects = ("archive-acme", f"rejects/{fakes.event().load_id}.csv", "")
+    scene.store.objects[rejects] = b"id,name,line,column,reason\n"
+    load = settled(scene.load(fakes.assignment(retry_of=1)))
+    assert (load.status, load.attempts) == ("loaded", 2)
+    assert rejects not in scene.store.objects
+
+
+@pytest.mark.parametrize(
+    ("after_load", "place"), [("keep", "staging"), ("delete", "deleted"), ("archive", "archive")]
+)
+def test_ledger_keeps_where_the_object_was_placed(after_load: str, place: str) -> None:
+    assert settled(Scene().load(after_load=after_load)).placed_in == place
+
+
+def test_reason_for_which_a_load_was_held_is_gone_once_it_is_claimed() -> None:
+    scene = Scene()
+    scene.ledger.enter(fakes.load(LoadStatus.QUEUED, attempts=0, message="waits until …"))
+    scene.registry.app = ContractError("app.toml: columns: unknown type")
+    scene.load()
+    assert (scene.stored().status, scene.stored().message) == ("loading", None)
+
+
 def test_object_that_is_nowhere_is_gone_and_shown_in_the_history() -> None:
     scene = Scene()
     scene.store.objects.clear()
     load = settled(scene.load(fakes.assignment(fakes.event(upload_id="u1"))))
     assert (load.status, load.reason) == ("gone", "gone")
-    assert scene.ledger.ids_of_day("acme", fakes.WRITTEN_AT.date()) == [load.load_id]
+    assert list(scene.ledger.search(LoadFilter(customer="acme"))) == [load]
     assert scene.ledger.ids_of_upload("acme", "u1") == [load.load_id]
 
 
@@ -276,7 +326,7 @@ def test_load_whose_worker_died_at_every_attempt_is_failed_unread_and_in_the_his
     load = settled(scene.load())
     assert (load.status, load.reason) == ("failed", "worker_died")
     assert load.message == "worker here/1 died (exit code -9)"
-    assert scene.ledger.ids_of_day("acme", fakes.WRITTEN_AT.date()) == [load.load_id]
+    assert list(scene.ledger.search(LoadFilter(customer="acme"))) == [load]
     assert "write" not in scene.effects
 
 

@@ -76,6 +76,57 @@ def test_force_writes_above_also_what_the_same_version_has_loaded() -> None:
     assert settled(scene.load(replay(is_forced=True))).write_base == first.write_high + 1
 
 
+def test_ordinary_loads_and_replays_clear_nothing() -> None:
+    scene = Scene()
+    settled(scene.load())
+    settled(scene.load(replay()))
+    assert [len(earlier) for earlier in scene.writer.cleared] == [0, 0]
+
+
+def test_every_forced_load_clears_what_all_runs_before_have_written() -> None:
+    scene = Scene()
+    settled(scene.load())
+    for after in (0, 1):
+        settled(scene.load(replay(after, is_forced=True)))
+    assert scene.writer.cleared[1:] == [
+        range(WRITTEN_US, WRITTEN_US + 65), range(WRITTEN_US, WRITTEN_US + 130)
+    ]  # fmt: skip
+    settled(scene.load(replay(after=2)))
+    assert scene.writer.cleared[3] == scene.writer.cleared[2]  # it repeats the forced load, with its times
+
+
+def test_forced_load_that_was_interrupted_is_finished_with_the_same_clearing_by_any_message() -> None:
+    scene = Scene()
+    settled(scene.load())
+    scene.writer.faults["flush"] = [ServerDown("away", server="cassandra")]
+    with suppress(ServerDown):
+        scene.load(replay(is_forced=True))
+    scene.ledger.clock = lambda: fakes.NOW + timedelta(hours=1)
+    load = settled(scene.load())
+    assert (load.attempts, load.write_base) == (2, WRITTEN_US + 65)
+    assert scene.writer.cleared[1:] == [range(WRITTEN_US, WRITTEN_US + 65)] * 2
+
+
+def test_forced_load_that_found_no_object_leaves_its_writes_to_the_next_one() -> None:
+    scene = Scene()
+    before = settled(scene.load())
+    archived = ("archive-acme", f"objects/{before.load_id}", "")
+    body = scene.store.objects.pop(archived)
+    restored = scene.load(replay(is_forced=True))
+    assert isinstance(restored, Settled)
+    assert len(restored.load.earlier_writes) == 0
+    scene.store.objects[archived] = body
+    settled(scene.load(replay(after=1, is_forced=True)))
+    assert scene.writer.cleared[-1] == range(WRITTEN_US, WRITTEN_US + 130)
+
+
+def test_failed_load_clears_what_another_version_of_its_app_wrote() -> None:
+    scene = Scene()
+    scene.ledger.enter(fakes.load(LoadStatus.FAILED, app_version="old", write_high=WRITTEN_US + 64))
+    settled(scene.load(replay()))
+    assert scene.writer.cleared == [range(WRITTEN_US, WRITTEN_US + 65)]
+
+
 def test_archive_counts_from_the_first_move_however_often_a_load_is_replayed() -> None:
     scene = Scene()
     settled(scene.load())

@@ -25,8 +25,8 @@ ALLOWED = {
         "bucket_policies.allowances", "bucket_policies.certificates", "bucket_policies.constraints",
         "bucket_policies.customers", "bucket_policies.errors", "bucket_policies.grant_store",
         "bucket_policies.listening", "bucket_policies.logs", "bucket_policies.metrics",
-        "bucket_policies.timed_calls",
-        "bucket_policies.secret_files", "bucket_policies.tokens", "customer_ingestapps",
+        "bucket_policies.secret_files", "bucket_policies.timed_calls", "bucket_policies.tokens",
+        "bucket_policies.usage", "customer_ingestapps",
     },
 }  # fmt: skip
 ONE_IMPORTER = {

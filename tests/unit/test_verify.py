@@ -8,7 +8,7 @@ from support import fakes
 from support.fakes import FakeLedger, FakeStore
 
 from ingest_manager.errors import ObjectGone
-from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.loads import Load, LoadStatus, Place
 from ingest_manager.verify import Report, Verification
 
 
@@ -18,15 +18,20 @@ class Scene:
     def __init__(self) -> None:
         self.ledger = FakeLedger()
         self.store = FakeStore()
+        self.paused: set[str] = set()
 
-    def verify(self, *, paused: frozenset[str] = frozenset(), **constraints: Any) -> Report:
-        verification = Verification(
+    @property
+    def verification(self) -> Verification:
+        return Verification(
             self.store,  # type: ignore[arg-type]  # fakes, both
             self.ledger,  # type: ignore[arg-type]
             timedelta(minutes=2),
             clock=lambda: fakes.NOW,
-            paused=paused,
+            paused=self.paused,
         )
+
+    def verify(self, **constraints: Any) -> Report:
+        verification = self.verification
         verification.verify(fakes.customer(**constraints))
         return verification.report
 
@@ -75,11 +80,13 @@ def test_version_without_a_load_is_a_difference(scene: Scene) -> None:
     assert difference.message == "is in staging, but the ledger does not know it"
 
 
-def test_version_that_waits_as_its_customer_is_paused_is_counted_apart(scene: Scene) -> None:
+def test_version_that_waits_as_its_customer_is_paused_is_no_difference(scene: Scene) -> None:
     scene.store.put_version(b"")
-    report = scene.verify(paused=frozenset({"acme"}))
-    assert (report.differences, dict(report.counts)) == ([], {"waiting while paused": 1})
-    assert len(scene.verify(paused=frozenset({"zenith"})).differences) == 1
+    scene.paused = {"zenith"}
+    assert len(scene.verify().differences) == 1
+    scene.paused = {"acme"}
+    report = scene.verify()
+    assert (report.differences, report.waiting) == ([], {("acme", "its customer is paused"): 1})
 
 
 def test_version_that_has_just_arrived_is_counted_apart(scene: Scene) -> None:
@@ -126,7 +133,7 @@ def test_object_in_the_archive_without_a_load_is_a_difference(scene: Scene) -> N
     scene.store.put_version(b"", "objects/0000", "", "archive-acme")
     [difference] = scene.verify().differences
     assert difference.key == "objects/0000"
-    assert difference.message == "is in the archive, but the ledger does not know its load"
+    assert difference.message == "is archived, but no load names it"
 
 
 @pytest.mark.parametrize("status", [LoadStatus.QUEUED, LoadStatus.LOADING, LoadStatus.WAITING])
@@ -155,9 +162,8 @@ def test_load_that_moved_on_after_the_buckets_were_listed_is_not_compared(scene:
 
 
 def test_ended_load_of_a_staged_object_that_the_history_lacks_is_a_difference(scene: Scene) -> None:
-    load = fakes.load()
     scene.store.put_version(b"")
-    scene.ledger.loads[load.load_id] = load
+    scene.enter(fakes.load(customer="zenith"))
     assert scene.messages(after_load="keep") == ["is missing in the history"]
 
 
@@ -197,3 +203,81 @@ def test_load_in_replay_may_have_its_object_in_the_archive_and_a_first_load_may_
         ("b.csv", "is loading, but its object is not in staging")
     ]
     assert report.counts["in flight"] == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "staged", "archived"),
+    [("archive", False, True), ("staging", True, False), ("deleted", False, False)],
+)
+@pytest.mark.parametrize("after_load", ["archive", "keep", "delete"])
+def test_object_is_looked_for_where_it_was_placed_whatever_the_document_says_now(
+    scene: Scene, place: Place, staged: bool, archived: bool, after_load: str
+) -> None:
+    scene.enter(fakes.load(placed_in=place), staged=staged, archived=archived)
+    assert scene.messages(after_load=after_load) == []
+
+
+def test_object_that_was_placed_in_staging_and_is_archived_too_is_a_difference(scene: Scene) -> None:
+    scene.enter(fakes.load(placed_in="staging"), staged=True, archived=True)
+    [difference] = scene.verify().differences
+    assert difference.key == f"objects/{fakes.event().load_id}"
+    assert difference.message == "is archived, but no load names it"
+
+
+def test_rejects_that_their_load_does_not_count_are_a_difference(scene: Scene) -> None:
+    scene.enter(fakes.load(placed_in="archive"), archived=True, rejects=True)
+    [difference] = scene.verify().differences
+    assert difference.key == f"rejects/{fakes.event().load_id}.csv"
+
+
+def test_what_waits_is_counted_with_its_reason(scene: Scene) -> None:
+    for number, message in enumerate(("refused", "refused", "timed out")):
+        scene.enter(fakes.load(LoadStatus.QUEUED, f"{number}.csv", message=message), staged=True)
+    scene.enter(fakes.load(LoadStatus.LOADING, "a.csv", message="of its last attempt"), staged=True)
+    report = scene.verify()
+    assert report.differences == []
+    assert dict(report.waiting) == {("acme", "refused"): 2, ("acme", "timed out"): 1}
+
+
+def test_customer_without_a_document_is_compared_by_what_the_ledger_kept(scene: Scene) -> None:
+    scene.enter(fakes.load(key="a.csv", placed_in="archive"), archived=True)
+    scene.enter(fakes.load(key="b.csv", placed_in="archive"))  # perhaps expired, nobody can tell
+    scene.enter(fakes.load(key="c.csv"), staged=True)  # nobody kept where it was placed
+    scene.enter(fakes.load(key="d.csv", placed_in="archive"), archived=True, staged=True)
+    scene.enter(fakes.load(key="e.csv", placed_in="archive", rows_read=1), archived=True)
+    scene.store.put_version(b"", "late.csv")
+    verification = scene.verification
+    verification.verify_without_document("acme")
+    report = verification.report
+    assert sorted((one.key, one.message) for one in report.differences) == [
+        ("d.csv", "is loaded, but its object is still in staging"),
+        ("e.csv", "1 rows read are not written + rejected + dropped"),
+    ]
+    assert (report.without_document, report.counts["expired or deleted"]) == (["acme"], 1)
+    assert dict(report.waiting) == {("acme", "its customer has no document"): 1}
+
+
+def test_customer_without_document_and_buckets_makes_no_difference(scene: Scene) -> None:
+    scene.enter(fakes.load(placed_in="archive"))
+    scene.store.faults["versions"] = [ObjectGone("'staging-acme' is not in the store")]
+    verification = scene.verification
+    verification.verify_without_document("acme")
+    assert verification.report.differences == []
+
+
+def test_everybody_with_loads_or_a_staging_bucket_is_known(scene: Scene) -> None:
+    scene.enter(fakes.load(customer="zenith"))
+    scene.store.put_version(b"", bucket="staging-globex")
+    scene.store.put_version(b"", bucket="archive-initech")
+    scene.store.put_version(b"", bucket="staging-x")  # no customer can be called so
+    assert scene.verification.known_customers() == {"zenith", "globex"}
+
+
+def test_loads_whose_rows_can_be_looked_for_are_returned_newest_first(scene: Scene) -> None:
+    written = fakes.WRITTEN_US
+    scene.enter(fakes.load(key="a.csv", placed_in="archive", write_base=written), archived=True)
+    scene.enter(fakes.load(key="b.csv", placed_in="staging", write_base=written + 1), staged=True)
+    scene.enter(fakes.load(key="c.csv", placed_in="deleted"))
+    scene.enter(fakes.load(LoadStatus.REJECTED, "d.csv", placed_in="archive"), archived=True)
+    scene.enter(fakes.load(key="e.csv", placed_at=None), staged=True)
+    assert [load.key for load in scene.verification.verify(fakes.customer())] == ["b.csv", "a.csv"]
