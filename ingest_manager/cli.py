@@ -51,7 +51,8 @@ def set_up() -> None:
         setup.ensure_topology(settings)
         directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
         for customer in directory.current().values():
-            setup.ensure_customer(session, registry, settings, customer)
+            for app, problem in setup.ensure_customer(session, registry, settings, customer).items():
+                typer.echo(f"{customer.id}/{app}: {problem}", err=True)
             typer.echo(f"{customer.id}: ready")
         for document, problem in directory.problems.items():  # they stop nobody else
             typer.echo(f"{document}: {problem}", err=True)

@@ -6,7 +6,7 @@ their customer's queue existed are fetched back.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -40,6 +40,7 @@ class Housekeeping(threading.Thread):
         self._customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
         self._registry = Registry(settings.customer_ingestapps_dir)
         self._ready: dict[Customer, tuple[str, ...]] = {}  # with the versions of their apps
+        self._misfits: dict[Customer, Mapping[str, str]] = {}  # apps whose tables do not fit, and why
         self._problems: dict[str, str] = {}
         self._over = threading.Event()
 
@@ -52,8 +53,9 @@ class Housekeeping(threading.Thread):
         next_reconcile = 0.0
         while not self._over.is_set():
             try:
-                self.take_up_customers()
-                if time.monotonic() >= next_reconcile:
+                is_due = time.monotonic() >= next_reconcile
+                self.take_up_customers(afresh=is_due)
+                if is_due:
                     self.restore_topology()
                     self.reconcile()
                     next_reconcile = time.monotonic() + self._settings.reconcile_seconds
@@ -61,16 +63,23 @@ class Housekeeping(threading.Thread):
                 log.warning("housekeeping is tried again", action="housekeeping", error=str(error))
             self._over.wait(self._settings.documents_seconds)
 
-    def take_up_customers(self) -> None:
-        """Make what new customers and changed apps need, and consume the queues of all that have it."""
+    def take_up_customers(self, *, afresh: bool = False) -> None:
+        """Make what new customers and changed apps need, and consume the queues of all that have it.
+
+        Tables can change under running apps, too: afresh, all of them are looked at again.
+        """
         found = self._customers.current().values()
         problems: dict[str, str] = {**self._customers.problems}
         ready = {}
         for customer in found:
             try:
-                ready[customer] = self._taken_up(customer)
+                ready[customer] = self._taken_up(customer, afresh=afresh)
             except (TransientError, PermanentError, ContractError) as error:
                 problems[customer.id] = str(error)  # its objects wait; the others do not
+                if isinstance(error, TransientError) and customer in self._ready:
+                    ready[customer] = self._ready[customer]
+            for app, misfit in self._misfits.get(customer, {}).items():
+                problems[f"{customer.id}/{app}"] = misfit  # its loads are tried again, those of others go on
         self._tell({**self._registry.problems, **problems})
         if ready != self._ready:
             self._consume([customer.queue for customer in ready])
@@ -97,10 +106,15 @@ class Housekeeping(threading.Thread):
                     error=str(error),
                 )
 
-    def _taken_up(self, customer: Customer) -> tuple[str, ...]:
+    def _taken_up(self, customer: Customer, *, afresh: bool) -> tuple[str, ...]:
         versions = tuple(app.version for app in self._registry.apps(customer.id))
-        if self._ready.get(customer) != versions:
-            setup.ensure_customer(self._session, self._registry, self._settings, customer)
+        is_new = self._ready.get(customer) != versions
+        if is_new or afresh or self._misfits.get(customer):
+            self._misfits.pop(customer, None)
+            self._misfits[customer] = setup.ensure_customer(
+                self._session, self._registry, self._settings, customer
+            )
+        if is_new:
             log.info("a customer was taken up", action="take_up", customer=customer.id)
         return versions
 

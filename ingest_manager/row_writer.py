@@ -43,7 +43,7 @@ class RowWriter:
         """Open the table that an app declares, as it is now.
 
         Raises:
-            PermanentError: a declared column is missing, or has another type or place (`table_mismatch`).
+            TransientError: a declared column is missing, or has another type or place (`table_mismatch`).
         """
         table = declared_table(contract)
         check_table(self._session, keyspace, table)

@@ -60,8 +60,8 @@ def transfer(
     """Write an object's rows; return when the server has acknowledged every one.
 
     Raises:
-        PermanentError: the table is not what the app declares.
-        TransientError, ServerDown, LeaseLost, GivenBack: the load did not come to an end.
+        TransientError: the table is not what the app declares, or another fault that may pass.
+        ServerDown, LeaseLost, GivenBack: the load did not come to an end.
     """
     table = writer.open(customer.keyspace, app.contract)
     accounts = Accounts()
