@@ -15,6 +15,7 @@ from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, logs, setup, status_service
+from ingest_manager.commands.apps import apps
 from ingest_manager.commands.check import check
 from ingest_manager.commands.history import history
 from ingest_manager.commands.reconcile import reconcile
@@ -34,6 +35,7 @@ cli = typer.Typer(
 )
 for command in (check, history, reconcile, rejects, replay, verify):
     cli.command()(command)
+cli.add_typer(apps, name="apps")
 
 
 @cli.command("setup")

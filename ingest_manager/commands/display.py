@@ -113,3 +113,6 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
 
 def _print(table: Table) -> None:
     Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
+
+
+one_line, print_table = _one_line, _print  # for the other modules that show customers' texts
