@@ -85,6 +85,13 @@ def read_chunks(
         )
 
 
+def text_rows(
+    app: IngestApp, key: str, source: Iterable[bytes] | RandomAccess, *, expanded_limit: int | None
+) -> Iterator[TextRows]:
+    """Read an object as text only, before any value is looked at; raises as `read_chunks` does."""
+    return _open(app, key, source, expanded_limit=expanded_limit, limits=Limits()).rows
+
+
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """A file whose header fits, and its rows to come."""

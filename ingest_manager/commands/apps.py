@@ -16,6 +16,7 @@ from ingest_manager.app_list import list_apps, whole_apps
 from ingest_manager.app_plan import AppPlan, DifferenceView
 from ingest_manager.check import Check, CheckView
 from ingest_manager.commands import app_display, display
+from ingest_manager.commands.apps_new import new
 from ingest_manager.commands.check import SHOWN_REJECTS, run_check
 from ingest_manager.commands.options import AsJson, customers_of
 from ingest_manager.settings import FolderSettings, Settings
@@ -26,6 +27,8 @@ apps = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+apps.command("new")(new)
 
 AnyCustomer = Annotated[
     str | None, typer.Argument(metavar="CUSTOMER", help="Only this customer.", show_default=False)
