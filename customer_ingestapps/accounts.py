@@ -3,13 +3,16 @@
 Kept chunk by chunk by whoever takes the rows; a load and a check that stores nothing count alike.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reading import Chunk
 from customer_ingestapps.reasons import Reason
+
+_MOST_REASONS = 100
 
 
 class RejectLimit(Protocol):
@@ -33,6 +36,8 @@ class FileAccounts:
     rows_dropped: int = 0
     table_rows: int = 0
     last_line: int = 0
+    drops: Counter[str] = field(default_factory=Counter)
+    """How many rows the app left out, by its reason; of very many reasons only the first."""
 
     def add(self, chunk: Chunk) -> None:
         """Count a chunk whose rows were taken."""
@@ -42,6 +47,9 @@ class FileAccounts:
         self.rows_dropped += chunk.rows_dropped
         self.table_rows += chunk.frame.height
         self.last_line = chunk.last_line
+        for reason, count in chunk.drops.items():
+            if reason in self.drops or len(self.drops) < _MOST_REASONS:
+                self.drops[reason] += count
 
     def check(self, chunk: Chunk, limit: RejectLimit) -> None:
         """Judge a chunk before its rows are taken; of one that is refused only the rejects count.

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from customer_ingestapps.columns import MARKS, Column, Declared, as_column
 from customer_ingestapps.cql_types import NAMES, CqlType, UserTypes, parse_type
 from customer_ingestapps.errors import ContractError
+from customer_ingestapps.transforms import RESERVED, TransformDeclaration
 
 Format = Literal["csv", "jsonl", "json", "parquet"]
 Encoding = Literal[
@@ -158,6 +159,8 @@ class AppContract(Declared):
     ] = Field(min_length=1)
     types: Mapping[Annotated[str, AfterValidator(_checked_type_name)], _Fields] = {}
     """User-defined types: their fields in order."""
+    transform: TransformDeclaration | None = None
+    """The customer's own code; without it the declaration is all."""
 
     @cached_property
     def cql_types(self) -> Mapping[str, CqlType]:
@@ -189,6 +192,17 @@ class AppContract(Declared):
         for folded, times in Counter(map(fold, self.columns)).items():
             if times > 1:
                 raise ValueError(f"columns: two names differ from {folded!r} in case only")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_the_transforms_own_names(self) -> Self:
+        if self.transform:
+            read = {fold(name) for name in self.transform.columns}
+            taken = read.union(*map(self.sources, self.columns)) & RESERVED
+            if taken:
+                raise ValueError(f"columns: {min(taken)!r} is what batches of a transform have of their own")
+            if len(read) < len(self.transform.columns):
+                raise ValueError("transform.columns: two names differ in case only")
         return self
 
     def by_format(self) -> Iterator[Self]:

@@ -10,6 +10,7 @@ import structlog
 from ingest_manager import setup, worker_pool
 from ingest_manager.broker import Consumer, Publisher, count_waiting
 from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.confinement import choose_confinement
 from ingest_manager.dispatcher import Dispatcher
 from ingest_manager.errors import ServerDown, TransientError
 from ingest_manager.housekeeping import Housekeeping
@@ -105,8 +106,10 @@ def run(settings: Settings, on_effect: Effect | None = None) -> None:
     """Run a manager until SIGTERM or SIGINT; servers that are away at the start are waited for.
 
     Raises:
+        SettingsError: customers' code cannot be confined as it was asked for.
         SystemExit: a thread died, so the manager has stopped; whoever keeps it running starts it again.
     """
+    _choose_sandbox(settings)
     ending = Ending()
     try:
         session = connect_patiently(settings, ending.over)
@@ -118,6 +121,17 @@ def run(settings: Settings, on_effect: Effect | None = None) -> None:
             _serve(Manager(settings, session, on_effect), ending.over)
     if ending.is_fault:
         raise SystemExit(1)
+
+
+def _choose_sandbox(settings: Settings) -> None:
+    """Say at the start what customers' code would run without, or refuse to start; workers find out anew."""
+    confinement = choose_confinement(settings.sandbox)
+    if confinement.weakness:
+        log.warning(
+            "customers' code is not kept from network, files and processes",
+            action="start",
+            why=confinement.weakness,
+        )
 
 
 def _serve(manager: Manager, over: threading.Event) -> None:

@@ -15,6 +15,7 @@ from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
+from customer_ingestapps.transforms import Transform
 from ingest_manager.accounts import Accounts
 from ingest_manager.batches import Rows
 from ingest_manager.lease import Lease
@@ -56,6 +57,7 @@ def transfer(
     lease: Lease,
     writer: RowWriter,
     rejects: RejectsFile,
+    transform: Transform | None,
 ) -> Outcome:
     """Write an object's rows; return when the server has acknowledged every one.
 
@@ -66,7 +68,16 @@ def transfer(
     table = writer.open(customer.keyspace, app.contract)
     accounts = Accounts()
     try:
-        send_rows(source, app, customer, lease=lease, table=table, rejects=rejects, accounts=accounts)
+        send_rows(
+            source,
+            app,
+            customer,
+            transform=transform,
+            lease=lease,
+            table=table,
+            rejects=rejects,
+            accounts=accounts,
+        )
         outcome = accounts.outcome()
     except FileRejected as error:
         outcome = accounts.refusal(error)
@@ -79,6 +90,7 @@ def send_rows(
     app: IngestApp,
     customer: Customer,
     *,
+    transform: Transform | None,
     lease: Hold,
     table: TableSink,
     rejects: RejectsSink,
@@ -91,7 +103,7 @@ def send_rows(
     """
     expanded_limit = customer.constraints.expanded_kib * 1024
     read_from = source if app.contract.files.format == "parquet" else source.blocks()
-    chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit)
+    chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit, transform=transform)
     for chunk in one_behind(chunks):
         rejects.add(chunk.header, chunk.rejects)
         accounts.check(chunk, customer.constraints)

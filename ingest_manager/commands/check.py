@@ -1,5 +1,6 @@
 """The command `ingest-manager check`: from its options to a check, and what it found as text or JSON."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from customer_ingestapps.registry import Registry
 from ingest_manager.check import Check, CheckView
 from ingest_manager.commands import display
 from ingest_manager.commands.options import customers_of
+from ingest_manager.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings
 
 SHOWN_REJECTS = 20
@@ -36,8 +38,10 @@ def check(
     settings = FolderSettings()
     [chosen] = customers_of(settings, customer)
     most_rejects = None if as_json or with_rows else SHOWN_REJECTS
-    registry = Registry(settings.customer_ingestapps_dir)
-    view = run_check(Check(chosen, registry, with_rows, most_rejects), file, key or file.name)
+    registry, sandboxes = Registry(settings.customer_ingestapps_dir), Sandboxes(settings)
+    with closing(sandboxes):
+        subject = Check(chosen, registry, with_rows, most_rejects, sandboxes.transform_of)
+        view = run_check(subject, file, key or file.name)
     if as_json or with_rows:
         typer.echo(view.model_dump_json(exclude=None if with_rows else {"rows"}))
     else:
