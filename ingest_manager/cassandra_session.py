@@ -199,6 +199,11 @@ class CassandraSession:
         with driver_faults():
             return Pending(self._session.execute_async(self._bindable(statement, parameters), parameters))
 
+    def stream(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield the rows of a statement, page by page as they are used."""
+        with driver_faults():
+            yield from self._session.execute(self._bindable(statement, parameters), parameters)
+
     def execute_cas(self, statement: str | Prepared, parameters: Sequence[object] = ()) -> CasResult:
         """Execute a statement with IF, once.
 

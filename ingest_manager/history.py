@@ -1,33 +1,27 @@
 """What became of the objects: questions to the ledger, newest object first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
-from heapq import merge
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from pydantic import BaseModel
 
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load, LoadStatus
+
+_BEFORE_ALL_OBJECTS = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SPAN = timedelta(seconds=1)
+_AT_ONCE = 1_000  # loads of one span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadQuery:
-    """Which loads are asked for; what is None is not asked."""
+class LoadQuery(LoadFilter):
+    """Which loads are asked for, at most how many, and those of which upload."""
 
-    customer: str | None = None
     upload_id: str | None = None
-    key: str | None = None
-    status: LoadStatus | None = None
-    since: datetime | None = None
     limit: int = 100
-
-    def matches(self, load: Load) -> bool:
-        """Tell whether a load is one of those asked for."""
-        is_recent = self.since is None or load.event_at is None or load.event_at >= self.since
-        has_key = self.key is None or load.key == self.key
-        return is_recent and has_key and (self.status is None or load.status is self.status)
 
 
 class LoadView(BaseModel):
@@ -70,22 +64,43 @@ def find_loads(ledger: Ledger, query: LoadQuery) -> list[Load]:
     """Return the newest loads that match."""
     if query.upload_id is not None and query.customer is not None:
         found = ledger.find_all(ledger.ids_of_upload(query.customer, query.upload_id))
-        matching = sorted(filter(query.matches, found), key=_newest_first)
-        return matching[: query.limit]
-    return list(islice(loads_by_day(ledger, query), query.limit))
+        return sorted(filter(query.matches, found), key=_newest_first)[: query.limit]
+    return list(islice(newest_first(ledger, query), query.limit))
 
 
-def loads_by_day(ledger: Ledger, query: LoadQuery) -> Iterator[Load]:
-    """Yield the loads that match, newest object first, without a limit."""
-    customers_of: dict[date, list[str]] = {}
-    for customer, day in ledger.days():
-        is_wanted = query.customer in (None, customer) and (query.since is None or day >= query.since.date())
-        if is_wanted:
-            customers_of.setdefault(day, []).append(customer)
-    for day in sorted(customers_of, reverse=True):
-        of_customers = (ledger.find_all(ledger.ids_of_day(customer, day)) for customer in customers_of[day])
-        yield from filter(query.matches, merge(*of_customers, key=_newest_first))
+def newest_first(ledger: Ledger, wanted: LoadFilter) -> Iterator[Load]:
+    """Yield the loads that match, newest object first, and read little more than is used.
+
+    An index gives no order. So it is asked for one span of time after the other, each about as long as is
+    read at once.
+    """
+    oldest = wanted.since or _BEFORE_ALL_OBJECTS
+    since, until, length = wanted.since, wanted.until, _FIRST_SPAN
+    while True:
+        since, found = _newest_of(ledger, replace(wanted, since=since, until=until))
+        yield from sorted(found, key=_newest_first)
+        if since is None or since <= oldest:
+            return
+        length = 2 * max((_time_of(load) - since for load in found), default=length) or _FIRST_SPAN
+        since, until = since - min(length, since - oldest), since
+
+
+def _newest_of(ledger: Ledger, wanted: LoadFilter) -> tuple[datetime | None, list[Load]]:
+    """Return all loads of a span or, where these are many, the newest; and the time from which on these are.
+
+    An index answers in the order of the ids, which is none in time: the first loads are a fair sample of all.
+    """
+    while len(found := list(ledger.search(wanted, at_most=_AT_ONCE))) == _AT_ONCE:
+        nearer = sorted(map(_time_of, found))[-_AT_ONCE // 20]
+        if wanted.since is not None and nearer <= wanted.since:  # many at one moment
+            return wanted.since, list(ledger.search(wanted))
+        wanted = replace(wanted, since=nearer)
+    return wanted.since, found
 
 
 def _newest_first(load: Load) -> tuple[float, str]:
-    return (-load.event_at.timestamp() if load.event_at else 0.0, str(load.load_id))
+    return (-_time_of(load).timestamp(), str(load.load_id))
+
+
+def _time_of(load: Load) -> datetime:
+    return load.event_at or _BEFORE_ALL_OBJECTS

@@ -2,13 +2,14 @@
 
 `ingest.loads` is written by compare-and-set only, and every change asks for the claim that the writer
 holds, so a worker that lost its lease can change nothing. Each change may be repeated: an answer that
-was lost is found again by its claim.
+was lost is found again by its claim. Loads are found by their id, by upload, and by indexes.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +27,14 @@ from ingest_manager.claims import (
 )
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
+from ingest_manager.open_claims import OpenClaims
 from ingest_manager.settlements import Assignment
 
 _COLUMNS = tuple(field.name for field in fields(Load))
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads WHERE load_id = ?"  # noqa: S608 - our own names
+_SELECT_ALL = f"SELECT {', '.join(_COLUMNS)} FROM ingest.loads"  # noqa: S608 - our own names
+_SELECT = f"{_SELECT_ALL} WHERE load_id = ?"
 _MESSAGE_LIMIT = 2_000  # characters of an error that a row keeps
 _BODY_LIMIT = 1 << 20  # bytes of an unusable body that are kept; the dead letter has it whole
 _AT_ONCE = 128  # reads under way together
@@ -51,6 +55,8 @@ class Ledger:
         self._lease = lease
         self._worker = worker
         self._clock = clock
+        self._open_claims = OpenClaims(session)
+        self._customers: set[str] = set()  # that this process has entered
         self._repeat = Retrying(
             retry=retry_if_exception_type(UnknownResult),
             stop=stop_after_attempt(4),
@@ -72,6 +78,15 @@ class Ledger:
         Raises:
             TransientError: several workers fought for the row and nobody won in time.
         """
+        beside = self._open_claims.enter(assignment.customer, assignment.event.load_id)
+        self._enter_customer(assignment.customer)
+        claimed = self._claim(assignment, app)
+        if claimed.load.status is not LoadStatus.LOADING:
+            self._open_claims.leave(claimed.load.load_id)
+        beside.result()
+        return claimed
+
+    def _claim(self, assignment: Assignment, app: AppLabel | None) -> Claimed:
         lease = self._lease_values(assignment.claim)
         first = replace(first_claim(assignment, app, self._clock()), **lease)
         existing = self._insert(first)
@@ -86,15 +101,11 @@ class Ledger:
         """Enter an object without a load as `queued`; tell whether it was new."""
         load = new_load(event, customer)
         self.index(load)
+        self._enter_customer(customer)
         return self._insert(load) is None
 
     def index(self, load: Load) -> None:
-        """Make a load findable by day and, where it belongs to one, by upload; harmless to repeat."""
-        event_at = load.event_at or self._clock()
-        self._session.execute(
-            "INSERT INTO ingest.loads_by_day (customer, day, event_at, load_id) VALUES (?, ?, ?, ?)",
-            (load.customer, event_at.date(), event_at, load.load_id),
-        )
+        """Make a load findable by its upload, where it belongs to one; harmless to repeat."""
         if load.upload_id is not None:
             self._session.execute(
                 "INSERT INTO ingest.loads_by_upload (customer, upload_id, load_id) VALUES (?, ?, ?)",
@@ -126,7 +137,7 @@ class Ledger:
         found = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
         values = {name: value for name, value in found.items() if value is not None}
         values["message"] = _cut(outcome.message)
-        return self._change(load, ended_at=self._clock(), **values)
+        return self._end(load, ended_at=self._clock(), **values)
 
     def restore(self, load: Load) -> Load:
         """Give a load whose replay found no object its earlier outcome and accounts back.
@@ -134,7 +145,7 @@ class Ledger:
         Raises:
             LeaseLost: another worker holds the load.
         """
-        return self._change(load, **restored_values(load))
+        return self._end(load, **restored_values(load))
 
     def mark_placed(self, load: Load) -> Load:
         """Store that the object is where its outcome wants it."""
@@ -152,7 +163,7 @@ class Ledger:
 
     def give_back(self, load: Load) -> Load:
         """End a claim without counting its attempt."""
-        return self._change(load, status=LoadStatus.QUEUED, attempts=load.attempts - 1)
+        return self._end(load, status=LoadStatus.QUEUED, attempts=load.attempts - 1)
 
     def release(self, load_id: UUID, worker: str, error: str) -> None:
         """End the lease of a worker that died; its attempt stays counted."""
@@ -170,15 +181,28 @@ class Ledger:
             (now.date(), message_id, now, queue, _cut(reason), body[:_BODY_LIMIT]),
         )
 
-    def days(self) -> list[tuple[str, date]]:
-        """Return the (customer, day) pairs that have loads."""
-        rows = self._session.execute("SELECT DISTINCT customer, day FROM ingest.loads_by_day")
-        return [(row["customer"], _as_date(row["day"])) for row in rows]
+    def customers(self) -> list[str]:
+        """Return every customer that ever had a load."""
+        return sorted(
+            row["customer"] for row in self._session.execute("SELECT customer FROM ingest.customers")
+        )
 
-    def ids_of_day(self, customer: str, day: date) -> list[UUID]:
-        """Return the load ids of one customer and day, newest object first."""
-        cql = "SELECT load_id FROM ingest.loads_by_day WHERE customer = ? AND day = ?"
-        return [row["load_id"] for row in self._session.execute(cql, (customer, day))]
+    def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
+        """Yield the loads that are asked for, in no order, and read no others."""
+        if wanted.status is LoadStatus.LOADING:  # not by the index, see `open_claims`
+            claimed = self.find_all(self._open_claims.load_ids(wanted.customer))
+            yield from islice(filter(wanted.matches, claimed), at_most)
+            return
+        conditions = wanted.conditions()
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        limit = "" if at_most is None else f" LIMIT {at_most}"
+        found = self._session.stream(_SELECT_ALL + where + limit, tuple(conditions.values()))
+        yield from map(_load_of, found)
+
+    def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
+        """Yield the loads in some statuses, of one customer or of all, in no order, and read no others."""
+        for status in statuses:
+            yield from self.search(LoadFilter(customer=customer, status=status))
 
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         """Return the load ids of one upload."""
@@ -197,6 +221,11 @@ class Ledger:
     def ping(self) -> None:
         """Raise ServerDown unless the ledger answers."""
         self._session.execute("SELECT load_id FROM ingest.loads LIMIT 1")
+
+    def _enter_customer(self, customer: str) -> None:
+        if customer not in self._customers:
+            self._session.execute("INSERT INTO ingest.customers (customer) VALUES (?)", (customer,))
+            self._customers.add(customer)
 
     def _lease_values(self, claim: UUID) -> dict[str, Any]:
         now = self._clock()
@@ -217,6 +246,11 @@ class Ledger:
         if answer.applied or answer.row.get("claim") == values["claim"]:
             return Claimed(Finding.CLAIMABLE, replace(existing, **values))
         return Claimed(Finding.BUSY, existing)  # somebody else was faster
+
+    def _end(self, load: Load, **values: Any) -> Load:
+        ended = self._change(load, **values)
+        self._open_claims.leave(load.load_id)
+        return ended
 
     def _change(self, load: Load, **values: Any) -> Load:
         if not self._update(load.load_id, values, {"claim": load.claim}).applied:
@@ -240,11 +274,6 @@ def _load_of(row: Mapping[str, Any]) -> Load:
     values["status"] = LoadStatus(values["status"])
     times = {name: value.replace(tzinfo=UTC) for name, value in values.items() if isinstance(value, datetime)}
     return Load(**(values | times))
-
-
-def _as_date(value: Any) -> date:
-    converted: date = value.date() if hasattr(value, "date") else value
-    return converted
 
 
 def _cut(text: str | None) -> str | None:

@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -23,8 +23,8 @@ from ingest_manager.claims import new_load
 from ingest_manager.current_app import find_app, label_of
 from ingest_manager.errors import ServerDown
 from ingest_manager.events import ObjectEvent, message_body
-from ingest_manager.history import LoadQuery, loads_by_day
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load
 from ingest_manager.reconcile import event_of
 from ingest_manager.replay_order import Hindrance, Replay, hindrance
@@ -122,8 +122,16 @@ class Replayer:
             on_published()
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
-        query = LoadQuery(customer=selection.customer, since=selection.since)
-        return (Candidate(load, event_of(load)) for load in loads_by_day(self.ledger, query))
+        """Yield what the ledger's indexes find for a selection; a glob is no question to an index."""
+        asked = LoadFilter(
+            customer=selection.customer,
+            reason=selection.reason,
+            since=selection.since,
+            until=selection.until,
+        )
+        for status in selection.statuses or [None]:
+            for load in self.ledger.search(replace(asked, status=status)):
+                yield Candidate(load, event_of(load))
 
     def _of_events(self, events: Iterable[ObjectEvent], selection: Selection) -> Iterator[Candidate]:
         """Yield each event's load once, however many copies the log has."""

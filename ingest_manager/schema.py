@@ -16,12 +16,17 @@ CREATE TABLE IF NOT EXISTS ingest.loads (
 ) WITH comment = 'one row per object version; written by compare-and-set only'
 """
 
-_LOADS_BY_DAY = """
-CREATE TABLE IF NOT EXISTS ingest.loads_by_day (
-    customer text, day date, event_at timestamp, load_id uuid,
-    PRIMARY KEY ((customer, day), event_at, load_id)
-) WITH CLUSTERING ORDER BY (event_at DESC, load_id ASC)
-  AND comment = 'finds a customer''s loads by time; written before and again with every claim'
+_CUSTOMERS = """
+CREATE TABLE IF NOT EXISTS ingest.customers (customer text PRIMARY KEY)
+WITH comment = 'every customer that ever had a load'
+"""
+
+_OPEN_CLAIMS = """
+CREATE TABLE IF NOT EXISTS ingest.open_claims (
+    holder uuid, slot int, customer text, load_id uuid,
+    PRIMARY KEY (holder, slot)
+) WITH default_time_to_live = 2592000
+  AND comment = 'finds what is being loaded; a process writes its next claim over one that has ended'
 """
 
 _LOADS_BY_UPLOAD = """
@@ -51,4 +56,20 @@ ALTER TABLE ingest.loads ADD IF NOT EXISTS (
 )
 """
 
-TABLES = (_LOADS, _REPLAYS, _LOADS_BY_DAY, _LOADS_BY_UPLOAD, _UPLOAD_KEYS, _UNUSABLE_MESSAGES)
+_INDEXED = ("customer", "status", "reason", "key", "event_at")
+_INDEXES = tuple(
+    f"CREATE INDEX IF NOT EXISTS loads_{column} ON ingest.loads ({column}) USING 'sai'" for column in _INDEXED
+)
+
+TABLES = (
+    _LOADS,
+    _REPLAYS,
+    *_INDEXES,
+    _CUSTOMERS,
+    _OPEN_CLAIMS,
+    _LOADS_BY_UPLOAD,
+    _UPLOAD_KEYS,
+    _UNUSABLE_MESSAGES,
+)
+
+EARLIER_DAYS = "loads_by_day"  # a table of versions before the indexes, which may have been left behind

@@ -23,6 +23,16 @@ def ensure_ledger(session: CassandraSession, settings: Settings) -> None:
     for table in (*grant_store.TABLES, *allowances.TABLES):
         session.execute(f'GRANT SELECT ON {table} TO "{settings.granter_role}"')
         session.execute(f'GRANT MODIFY ON {table} TO "{settings.granter_role}"')
+    _adopt_customers(session)
+
+
+def _adopt_customers(session: CassandraSession) -> None:
+    """Enter the customers that an earlier version knew by a table of its own."""
+    of_table = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
+    if session.execute(of_table, (schema.KEYSPACE, schema.EARLIER_DAYS)):
+        days = session.execute(f"SELECT DISTINCT customer, day FROM ingest.{schema.EARLIER_DAYS}")  # noqa: S608
+        for customer in {row["customer"] for row in days}:
+            session.execute("INSERT INTO ingest.customers (customer) VALUES (?)", (customer,))
 
 
 def ensure_topology(settings: Settings) -> None:

@@ -7,13 +7,14 @@ must add up. What is still on its way, has just arrived or has expired is counte
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from bucket_policies.customers import Customer
 from ingest_manager.archive import OBJECTS, REJECTS, destination_of, object_key, rejects_key
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load
 from ingest_manager.object_store import ObjectStore, ObjectVersion
 from ingest_manager.reconcile import event_of_version
@@ -92,18 +93,13 @@ class Verification:
 
     def _loads(self, customer: Customer, staged: Iterable[UUID]) -> dict[UUID, Load]:
         """Return the customer's loads: those of the history, and those of objects in staging."""
-        ids = {
-            load_id for day in self._days(customer) for load_id in self._ledger.ids_of_day(customer.id, day)
-        }
-        loads = {load.load_id: load for load in self._ledger.find_all(ids)}
-        for load in self._ledger.find_all(set(staged) - ids):
+        found = self._ledger.search(LoadFilter(customer=customer.id))
+        loads = {load.load_id: load for load in found}
+        for load in self._ledger.find_all(set(staged) - loads.keys()):
             loads[load.load_id] = load
             if load.status.is_outcome:
                 self._differ(customer.id, str(load.load_id), load.key, "is missing in the history")
         return loads
-
-    def _days(self, customer: Customer) -> Iterator[date]:
-        return (day for name, day in self._ledger.days() if name == customer.id)
 
     def _check(self, load: Load, customer: Customer, places: _Places) -> None:
         self.report.counts[load.status.value] += 1

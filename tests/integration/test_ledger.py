@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from ingest_manager.claims import AppLabel
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.replay_order import Replay
 from ingest_manager.settings import Settings
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.server("cassandra")
 
 WRITTEN_US = 1_769_860_800_123_456
 WRITTEN_AT = datetime(2026, 1, 31, 12, 0, 0, 123_000, tzinfo=UTC)
-DAY = date(2026, 1, 31)
+HOUR_US = 3_600_000_000
 NOW = datetime(2026, 1, 31, 13, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 APP, NEWER_APP = AppLabel("people", "abc-r1"), AppLabel("people", "def-r1")
@@ -33,12 +34,15 @@ LOADED = Outcome(status=LoadStatus.LOADED, rows_read=2, rows_written=2, table_ro
 
 
 @pytest.fixture(scope="module")
-def session(servers: Instance) -> Iterator[CassandraSession]:
+def settings(servers: Instance) -> Settings:
     prefix = "INGEST_MANAGER_"
     ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    settings = Settings(
-        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    )
+    values = {name.removeprefix(prefix).lower(): value for name, value in ours.items()}
+    return Settings(_env_file=None, **values)
+
+
+@pytest.fixture(scope="module")
+def session(settings: Settings) -> Iterator[CassandraSession]:
     with connect(settings) as session:
         setup.ensure_ledger(session, settings)
         yield session
@@ -71,6 +75,10 @@ class Scene:
 
     def finding(self, **values: Any) -> Finding:
         return self.other.claim(self.assignment(**values), APP).finding
+
+    def found(self, **asked: Any) -> list[Load]:
+        wanted = LoadFilter(customer=self.customer, **asked)
+        return sorted(self.ledger.search(wanted), key=lambda load: load.key)
 
     def stored(self) -> Load:
         load = self.ledger.find(self.event().load_id)
@@ -218,7 +226,7 @@ def test_load_that_reconcile_entered_is_written_with_its_events_time(scene: Scen
     listed = scene.event(written_us=WRITTEN_US // 1000 * 1000)
     assert scene.ledger.register(listed, scene.customer) is True
     assert scene.ledger.register(listed, scene.customer) is False
-    assert scene.ledger.ids_of_day(scene.customer, DAY) == [listed.load_id]
+    assert [load.load_id for load in scene.found()] == [listed.load_id]
     load = scene.claim()
     assert (load.attempts, load.write_base) == (1, WRITTEN_US)
 
@@ -290,19 +298,70 @@ def test_first_under_an_upload_and_key_is_the_same_for_everybody(scene: Scene) -
     assert scene.ledger.first_of_upload(other_key, "u1") == other_key.load_id
 
 
-def test_loads_are_found_by_day_newest_first_and_by_upload(scene: Scene) -> None:
-    loads = [
-        scene.claim(
-            event=scene.event(f"{number}.csv", written_us=WRITTEN_US + number * 1_000, upload_id="u1")
-        )
-        for number in range(3)
-    ]
+def test_loads_of_an_upload_are_found(scene: Scene) -> None:
+    loads = [scene.claim(event=scene.event(f"{number}.csv", upload_id="u1")) for number in range(3)]
     for load in [*loads, *loads]:
         scene.ledger.index(load)
     ids = [load.load_id for load in loads]
-    assert scene.ledger.ids_of_day(scene.customer, DAY) == ids[::-1]
     assert sorted(scene.ledger.ids_of_upload(scene.customer, "u1")) == sorted(ids)
-    assert (scene.customer, DAY) in scene.ledger.days()
+
+
+def test_loads_are_found_by_what_is_asked_of_them(scene: Scene) -> None:
+    at = [WRITTEN_AT + timedelta(hours=number) for number in range(4)]
+    loads = [
+        scene.claim(event=scene.event(f"{number}.csv", written_us=WRITTEN_US + number * HOUR_US))
+        for number in range(4)
+    ]
+    failed = Outcome(status=LoadStatus.FAILED, reason="app_refused")
+    loads[:3] = [
+        scene.ledger.finish(load, how) for load, how in zip(loads[:3], [LOADED, failed, failed], strict=True)
+    ]
+    assert scene.found() == loads
+    assert scene.found(since=at[1], until=at[3]) == loads[1:3]
+    assert scene.found(status=LoadStatus.FAILED, since=at[2]) == [loads[2]]
+    assert scene.found(reason="app_refused", until=at[2]) == [loads[1]]
+    assert scene.found(key="0.csv") == [loads[0]]
+    assert scene.found(status=LoadStatus.LOADING) == [loads[3]]
+    assert set(scene.ledger.loads_in(scene.customer, [LoadStatus.LOADED, LoadStatus.LOADING])) == {
+        loads[0], loads[3],
+    }  # fmt: skip
+    assert {load.load_id for load in scene.ledger.loads_in(None, [LoadStatus.LOADING])} >= {loads[3].load_id}
+
+
+def test_load_is_found_in_the_status_that_it_has_now(scene: Scene) -> None:
+    load = scene.claim()
+    assert scene.found(status=LoadStatus.LOADING) == [load]
+    scene.ledger.wait(load, pause=LEASE, error="timed out")
+    assert scene.found(status=LoadStatus.LOADING) == []
+    assert scene.found(status=LoadStatus.WAITING) == [scene.stored()]
+    again = scene.claim(scene.other, retry_of=1)
+    assert (scene.found(status=LoadStatus.WAITING), scene.found(status=LoadStatus.LOADING)) == ([], [again])
+
+
+def test_claims_that_a_process_never_ended_are_found_beside_its_next_ones(scene: Scene) -> None:
+    loads = [scene.claim(event=scene.event(f"{number}.csv")) for number in range(3)]
+    scene.ledger.finish(loads[1], LOADED)
+    loads[1] = scene.claim(event=scene.event("3.csv"))
+    assert set(scene.found(status=LoadStatus.LOADING)) == set(loads)
+
+
+def test_customers_are_those_that_ever_had_a_load(scene: Scene) -> None:
+    assert scene.customer not in scene.ledger.customers()
+    scene.claim()
+    assert scene.customer in scene.ledger.customers()
+
+
+def test_customers_of_an_earlier_version_are_known(scene: Scene, settings: Settings) -> None:
+    key = "PRIMARY KEY ((customer, day), event_at, load_id)"
+    columns = "customer text, day date, event_at timestamp, load_id uuid"
+    scene.session.execute(f"CREATE TABLE ingest.loads_by_day ({columns}, {key})")
+    scene.session.execute(
+        "INSERT INTO ingest.loads_by_day (customer, day, event_at, load_id) VALUES (?, ?, ?, ?)",
+        (scene.customer, WRITTEN_AT.date(), WRITTEN_AT, uuid.uuid4()),
+    )
+    setup.ensure_ledger(scene.session, settings)
+    scene.session.execute("DROP TABLE ingest.loads_by_day")
+    assert scene.customer in scene.ledger.customers()
 
 
 def test_many_loads_are_found_in_the_order_asked_for_without_the_unknown(scene: Scene) -> None:

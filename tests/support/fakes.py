@@ -4,9 +4,10 @@ They keep what they are given and note every effect, in order, in a list that th
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import IO, Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from ingest_manager.claims import (
 )
 from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
 from ingest_manager.events import ObjectEvent
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Finding, Load, LoadStatus, Outcome
 from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
 from ingest_manager.replay_order import Replay
@@ -84,7 +86,6 @@ class FakeLedger:
     effects: list[str] = field(default_factory=list)
     loads: dict[UUID, Load] = field(default_factory=dict)
     by_upload: dict[tuple[str, str], set[UUID]] = field(default_factory=dict)
-    by_day: dict[tuple[str, date], set[UUID]] = field(default_factory=dict)
     firsts: dict[tuple[str, str, str], UUID] = field(default_factory=dict)
     unusable: list[tuple[str, str, bytes]] = field(default_factory=list)
     released: list[tuple[UUID, str]] = field(default_factory=list)
@@ -94,7 +95,7 @@ class FakeLedger:
     clock: Callable[[], datetime] = lambda: NOW
 
     def enter(self, *loads: Load) -> None:
-        """Put loads in, findable by day and upload, without noting an effect."""
+        """Put loads in, findable by upload, without noting an effect."""
         for entered in loads:
             self.loads[entered.load_id] = entered
             self._index(entered)
@@ -174,13 +175,19 @@ class FakeLedger:
         self.effects.append("keep_unusable")
         self.unusable.append((queue, reason, body))
 
-    def days(self) -> list[tuple[str, date]]:
-        self._fail("days")
-        return list(self.by_day)
+    def customers(self) -> list[str]:
+        self._fail("customers")
+        return sorted({load.customer for load in self.loads.values()})
 
-    def ids_of_day(self, customer: str, day: date) -> list[UUID]:
-        found = self.by_day.get((customer, day), ())
-        return sorted(found, key=lambda load_id: str(self.loads[load_id].event_at), reverse=True)
+    def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
+        self._fail("search")
+        in_order_of_ids = sorted(self.loads.values(), key=lambda load: load.load_id)
+        return islice(filter(wanted.matches, in_order_of_ids), at_most)
+
+    def loads_in(self, customer: str | None, statuses: Collection[LoadStatus]) -> Iterator[Load]:
+        self._fail("loads_in")
+        found = (load for load in self.loads.values() if load.status in statuses)
+        return (load for load in found if customer in (None, load.customer))
 
     def ids_of_upload(self, customer: str, upload_id: str) -> list[UUID]:
         return list(self.by_upload.get((customer, upload_id), ()))
@@ -189,8 +196,6 @@ class FakeLedger:
         self._fail("ping")
 
     def _index(self, load: Load) -> None:
-        assert load.event_at is not None
-        self.by_day.setdefault((load.customer, load.event_at.date()), set()).add(load.load_id)
         if load.upload_id is not None:
             self.by_upload.setdefault((load.customer, load.upload_id), set()).add(load.load_id)
 

@@ -1,14 +1,14 @@
 """Which loads a question finds, in which order, and how much is read for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from support import fakes
 from support.fakes import FakeLedger
 
 from ingest_manager.history import LoadQuery, find_loads
+from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import Load, LoadStatus
 
 
@@ -17,8 +17,8 @@ class CountingLedger(FakeLedger):
 
     reads = 0
 
-    def find_all(self, load_ids: Iterable[UUID]) -> Iterator[Load]:
-        for load in super().find_all(load_ids):
+    def search(self, wanted: LoadFilter, at_most: int | None = None) -> Iterator[Load]:
+        for load in super().search(wanted, at_most):
             self.reads += 1
             yield load
 
@@ -47,21 +47,55 @@ def test_loads_of_all_customers_come_newest_first() -> None:
     assert keys(known, customer="zenith") == ["0.csv", "2.csv", "1500.csv"]
 
 
-def test_no_more_is_read_than_is_asked_for() -> None:
-    known = ledger(*(minutes_ago(number) for number in range(100)))
+def test_little_more_is_read_than_is_asked_for() -> None:
+    known = ledger(*(minutes_ago(number) for number in range(5_000)))
     assert keys(known, customer="acme", limit=2) == ["0.csv", "1.csv"]
-    assert known.reads <= 3
+    assert known.reads < 1_500
 
 
-def test_days_before_the_time_asked_for_are_not_read() -> None:
-    known = ledger(minutes_ago(0), minutes_ago(24 * 60))
-    assert keys(known, since=fakes.WRITTEN_AT - timedelta(hours=1)) == ["0.csv"]
-    assert known.reads == 1
+def test_few_loads_among_many_are_read_and_no_others() -> None:
+    failed = [minutes_ago(number, status=LoadStatus.FAILED) for number in (7, 1_000_000, 70)]
+    known = ledger(*failed, *(minutes_ago(number) for number in range(100, 2_000)))
+    assert keys(known, status=LoadStatus.FAILED) == ["7.csv", "70.csv", "1000000.csv"]
+    assert known.reads == 3
 
 
-def test_status_is_asked_of_each_load() -> None:
-    known = ledger(minutes_ago(0), fakes.load(LoadStatus.FAILED, "failed.csv"))
+def test_all_loads_come_once_and_in_order_through_bursts_and_gaps() -> None:
+    burst = [fakes.load(key=f"burst-{number}.csv", event_at=fakes.WRITTEN_AT) for number in range(1_500)]
+    before = [minutes_ago(number) for number in (*range(1, 1_500), 1_000_000)]
+    newest_first = keys(ledger(*before, minutes_ago(-60), *burst), limit=10_000)
+    assert newest_first[0] == "-60.csv"
+    assert set(newest_first[1:1_501]) == {load.key for load in burst}
+    assert newest_first[1_501:] == [load.key for load in before]
+
+
+def test_older_loads_follow_those_of_one_moment() -> None:
+    burst = [fakes.load(key=f"burst-{number}.csv", event_at=fakes.WRITTEN_AT) for number in range(1_500)]
+    newest_first = keys(ledger(*burst, minutes_ago(1)), limit=10_000)
+    assert (len(newest_first), newest_first[-1]) == (1_501, "1.csv")
+
+
+def test_objects_before_and_after_the_times_asked_for_are_not_read() -> None:
+    known = ledger(*(minutes_ago(number) for number in range(10)))
+    asked = {
+        "since": fakes.WRITTEN_AT - timedelta(minutes=7),
+        "until": fakes.WRITTEN_AT - timedelta(minutes=5),
+    }
+    assert keys(known, **asked) == ["6.csv", "7.csv"]
+    assert known.reads == 2
+    assert keys(known, since=fakes.WRITTEN_AT + timedelta(days=1)) == []
+
+
+def test_status_and_key_are_asked_of_each_load() -> None:
+    known = ledger(minutes_ago(0), fakes.load(LoadStatus.FAILED, "failed.csv"), minutes_ago(1))
     assert keys(known, status=LoadStatus.FAILED) == ["failed.csv"]
+    assert keys(known, key="1.csv") == ["1.csv"]
+    assert known.reads == 2
+
+
+def test_loads_in_work_come_newest_first_too() -> None:
+    known = ledger(*(minutes_ago(number, status=LoadStatus.LOADING) for number in (2, 1, 3)))
+    assert keys(known, status=LoadStatus.LOADING, limit=2) == ["1.csv", "2.csv"]
 
 
 def test_loads_of_an_upload_are_newest_first_and_its_customers_only() -> None:

@@ -202,7 +202,8 @@ def test_unknown_route_and_method_have_the_shape_of_every_error(service: Service
 
 @pytest.mark.parametrize("fault", [ServerDown("no host", server="cassandra"), TransientError("timed out")])
 @pytest.mark.parametrize(
-    ("path", "call"), [("/loads", "days"), (f"/loads/{fakes.event().load_id}", "find"), ("/healthz", "ping")]
+    ("path", "call"),
+    [("/loads", "search"), (f"/loads/{fakes.event().load_id}", "find"), ("/healthz", "ping")],
 )
 def test_ledger_that_is_away_is_told_as_unavailable(
     service: Service, path: str, call: str, fault: Exception

@@ -147,9 +147,8 @@ def test_load_that_moved_on_after_the_buckets_were_listed_is_not_compared(scene:
 
 
 def test_ended_load_of_a_staged_object_that_the_history_lacks_is_a_difference(scene: Scene) -> None:
-    load = fakes.load()
     scene.store.put_version(b"")
-    scene.ledger.loads[load.load_id] = load
+    scene.enter(fakes.load(customer="zenith"))
     assert scene.messages(after_load="keep") == ["is missing in the history"]
 
 
