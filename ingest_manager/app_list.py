@@ -16,6 +16,8 @@ class AppView(BaseModel):
 
     customer: str
     app: str | None = None
+    kind: str | None = None
+    """`declared`, or whose code makes the rows: `python`, `program`."""
     version: str | None = None
     """As the ledger has it in `app_version`: of the app's folder, and of our readers."""
     keys: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ def _view_of(app: IngestApp) -> AppView:
     return AppView(
         customer=app.customer,
         app=app.name,
+        kind=contract.transform.kind if contract.transform else "declared",
         version=label and label.version,
         keys=files.keys + files.csv_keys,
         format=files.format,

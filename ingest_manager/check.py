@@ -122,7 +122,7 @@ class Check:
             app,
             self.customer,
             transform=self.transform_of(app),
-            lease=_NoLease(load),
+            lease=NoLease(load),
             table=seen,
             rejects=seen,
             accounts=seen.accounts,
@@ -160,7 +160,9 @@ class _LocalFile:
 
 
 @dataclass(frozen=True)
-class _NoLease:
+class NoLease:
+    """The hold on a load that writes nothing."""
+
     load: Load
 
     def allow(self, write_us: int) -> None:

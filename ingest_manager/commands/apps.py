@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +17,10 @@ from ingest_manager.app_plan import AppPlan, DifferenceView
 from ingest_manager.check import Check, CheckView
 from ingest_manager.commands import app_display, display
 from ingest_manager.commands.apps_new import new
+from ingest_manager.commands.apps_shadow import shadow
 from ingest_manager.commands.check import SHOWN_REJECTS, run_check
 from ingest_manager.commands.options import AsJson, customers_of
+from ingest_manager.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings, Settings
 from ingest_manager.tables import Kind
 
@@ -28,7 +30,8 @@ apps = typer.Typer(
     rich_markup_mode=None,
 )
 
-apps.command("new")(new)
+for command in (new, shadow):
+    apps.command()(command)
 
 AnyCustomer = Annotated[
     str | None, typer.Argument(metavar="CUSTOMER", help="Only this customer.", show_default=False)
@@ -77,8 +80,10 @@ def check_apps(
     settings = FolderSettings()
     [chosen] = customers_of(settings, customer)
     registry = Registry(settings.customer_ingestapps_dir)
-    check = Check(chosen, registry, most_rejects=None if as_json else SHOWN_REJECTS)
-    views = [run_check(check, file, key or file.name)] if file else list(_of_samples(check))
+    most_rejects = None if as_json else SHOWN_REJECTS
+    with closing(Sandboxes(settings)) as sandboxes:
+        check = Check(chosen, registry, most_rejects=most_rejects, transform_of=sandboxes.transform_of)
+        views = [run_check(check, file, key or file.name)] if file else list(_of_samples(check))
     for view in views:
         if as_json:
             typer.echo(view.model_dump_json(exclude={"rows"}))

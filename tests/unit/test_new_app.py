@@ -151,7 +151,8 @@ def test_list_shows_apps_and_what_is_refused(run: Run, apps: Path) -> None:
     [view] = map(json.loads, done.stdout.splitlines())
     assert done.exit_code == 0
     assert view | {"version": "v"} == {
-        "customer": "acme", "app": "fruit", "version": "v", "keys": ["fruit-*.csv"], "format": "csv",
+        "customer": "acme", "app": "fruit", "kind": "declared", "version": "v",
+        "keys": ["fruit-*.csv"], "format": "csv",
         "table": "fruit", "columns": {"id": "int", "name": "text", "price": "double"}, "sample": "sample.csv",
         "problem": None,
     }  # fmt: skip
