@@ -23,6 +23,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from bucket_policies import credentials, grants, tokens
 from bucket_policies.allowances import AllowanceStore
 from bucket_policies.api import (
+    AppDeclaration,
     AppsAnswer,
     CredentialsAnswer,
     CurrentConstraints,
@@ -98,6 +99,14 @@ class Service:
         if customer_id not in customers:
             raise HTTPException(403, "there is no constraints document for you yet; ask the admin")
         return customers[customer_id]
+
+    def declarations(self, customer: Customer) -> tuple[AppDeclaration, ...]:
+        """Give a customer's apps, as far as they can be read; none stops an upload."""
+        try:
+            return read_declarations(self.settings.apps_folder, customer.id)
+        except DocumentError as error:
+            _log.error("apps cannot be read", customer=customer.id, reason=str(error))
+            return ()
 
     def _report(self, problems: dict[str, str]) -> None:
         if problems != self.problems:
@@ -190,7 +199,9 @@ def uploads(
 ) -> UploadAnswer:
     """Judge a manifest and grant what may be put."""
     upload_id = str(uuid.uuid4())
-    answers = service.granter.grant(customer, upload_id, _parsed(Manifest, body).offered())
+    offered = _parsed(Manifest, body).offered()
+    apps = service.declarations(customer)
+    answers = service.granter.grant(customer, upload_id, offered, apps=apps)
     for answer in answers:
         verdict = answer.violations[0].rule if isinstance(answer, RefusedFile) else "granted"
         service.files.labels(verdict).inc()

@@ -17,7 +17,10 @@ LONGEST_PART_BYTES = 255  # MinIO keeps every part of a key as a directory
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """One broken rule of one file: `format`, `size`, `name`, `too_many_files`, `quota` or `name_clash`."""
+    """One broken rule of one file.
+
+    It is `format`, `size`, `name`, `too_many_files`, `quota`, `no_app` or `name_clash`.
+    """
 
     rule: str
     value: int | str
