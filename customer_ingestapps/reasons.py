@@ -261,6 +261,7 @@ as it is. In a JSON array, what cannot be read as JSON ends the file; in JSON li
 | `duplicate` | The same file of the same upload came again. | Nothing. |
 | `gone` | The object was deleted before it was loaded. | Send it again. |
 | `app_refused` | The customer's app is not in order. | The admin mends it, ops replay. |
+| `table_mismatch` | The app's table is not what the app declares. | `apps plan` tells why; then ops replay. |
 | `app_exited` | The customer's app ended instead of giving an answer. | The app is mended, ops replay. |
 | `app_timeout` | The customer's app took too long for an answer. | The same, or give it more time. |
 | `app_memory` | The customer's app took too much memory. | The same, or give it more memory. |

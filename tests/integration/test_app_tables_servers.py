@@ -92,8 +92,10 @@ def test_changed_options_and_new_columns_are_made_and_then_nothing_differs(
         ("change", "has comment \"the day's sales\", the app declares ''"),
         (
             "change",
-            "has compaction {'class': 'TimeWindowCompactionStrategy'}, "
-            "the app declares {'class': 'LeveledCompactionStrategy'}",
+            (
+                "has compaction {'class': 'TimeWindowCompactionStrategy'}, "
+                "the app declares {'class': 'LeveledCompactionStrategy'}"
+            ),
         ),
     ]
     declare_table(session, keyspace, changed)
@@ -149,8 +151,8 @@ def test_type_with_other_fields_is_refused(session: CassandraSession, keyspace: 
     declare_table(session, keyspace, people(street="text", zip="int"))
     assert told(session, keyspace, people(street="text", zip="int")) == []
     assert told(session, keyspace, people(zip="int", street="text")) == [
-        ("refused", "has the fields {'street': 'text', 'zip': 'int'}, the app declares "
-         "{'zip': 'int', 'street': 'text'}")
+        ("refused", ("has the fields {'street': 'text', 'zip': 'int'}, the app declares "
+         "{'zip': 'int', 'street': 'text'}"))
     ]  # fmt: skip
 
 
