@@ -17,10 +17,10 @@ import structlog
 from customer_ingestapps.contract import AppContract
 from ingest_manager.batches import BatchLimits, Rows, cut_batches, read_limits
 from ingest_manager.cassandra_session import UNSET, Batch, CassandraSession, Prepared, unlogged_batch
-from ingest_manager.errors import IngestError, TransientError
+from ingest_manager.errors import IngestError, PermanentError, TransientError
 from ingest_manager.pace import Pace
 from ingest_manager.placement import Cell, Placement, routing_keys
-from ingest_manager.tables import check_table, declared_table, insert_statement
+from ingest_manager.tables import MISMATCH, check_table, declared_table, insert_statement
 
 log = structlog.get_logger(__name__)
 
@@ -52,12 +52,20 @@ class RowWriter:
         columns = list(table.columns)
         return TableWriter(
             self._session,
-            self._session.prepare(insert_statement(keyspace, table)),
+            self._prepare(insert_statement(keyspace, table)),
             key_positions=[columns.index(name) for name in table.partition_key],
             placement=self._placements[keyspace],
             pace=self._pace,
             limits=self._limits,
         )
+
+    def _prepare(self, statement: str) -> Prepared:
+        try:
+            return self._session.prepare(statement)
+        except (
+            PermanentError
+        ) as error:  # a column shows in the schema's tables a moment before it can be used
+            raise TransientError(f"the table is being changed: {error}", MISMATCH) from error
 
 
 @dataclass(slots=True)
