@@ -21,6 +21,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from bucket_policies import credentials, grants, tokens
 from bucket_policies.allowances import AllowanceStore
 from bucket_policies.api import (
+    AppDeclaration,
     AppsAnswer,
     CredentialsAnswer,
     CurrentConstraints,
@@ -100,6 +101,14 @@ class Service:
         except (LoginError, TooManyAttemptsError) as error:
             self.metrics.logged_in("wrong" if isinstance(error, LoginError) else "too_many_attempts")
             raise
+
+    def declarations(self, customer: Customer) -> tuple[AppDeclaration, ...]:
+        """Give a customer's apps, as far as they can be read; none stops an upload."""
+        try:
+            return read_declarations(self.settings.apps_folder, customer.id)
+        except DocumentError as error:
+            _log.error("apps cannot be read", action="read_apps", customer=customer.id, reason=str(error))
+            return ()
 
     def _report(self, problems: dict[str, str]) -> None:
         if problems != self.problems:
@@ -200,7 +209,8 @@ def uploads(
     """Judge a manifest and grant what may be put."""
     upload_id = str(uuid.uuid4())
     offered = _parsed(Manifest, body).offered()
-    answers = service.granter.grant(customer, upload_id, offered)
+    apps = service.declarations(customer)
+    answers = service.granter.grant(customer, upload_id, offered, apps=apps)
     service.metrics.answered(customer.id, offered, answers)
     return UploadAnswer(upload_id=upload_id, status_token=service.token(customer), files=answers)
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from bucket_policies import tokens
-from bucket_policies.api import GrantedFile, OfferedFile, RefusedFile
+from bucket_policies.api import AppDeclaration, GrantedFile, OfferedFile, RefusedFile
+from bucket_policies.app_declarations import no_app_violation
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore, Share
@@ -49,10 +50,18 @@ class Granter:
         return granted + self._store.stored_bytes(customer.staging_bucket)
 
     def grant(
-        self, customer: Customer, upload_id: str, files: Sequence[OfferedFile]
+        self,
+        customer: Customer,
+        upload_id: str,
+        files: Sequence[OfferedFile],
+        *,
+        apps: Sequence[AppDeclaration] = (),
     ) -> tuple[GrantedFile | RefusedFile, ...]:
-        """Answer a manifest, file by file in its order."""
+        """Answer a manifest, file by file in its order; no file is granted that none of the apps takes."""
         violations = judge(files, customer.constraints)
+        for file, found in zip(files, violations, strict=True):
+            if not found and (violation := no_app_violation(apps, key_of(file.name))):
+                found.append(violation)
         wanted = {
             key_of(file.name): file.size for file, found in zip(files, violations, strict=True) if not found
         }

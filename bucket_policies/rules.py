@@ -17,7 +17,10 @@ LONGEST_PART_BYTES = 255  # MinIO keeps every part of a key as a directory
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """A broken rule: `format`, `size`, `name`, `name_clash`, `too_many_files`, `quota` or `over_quota`."""
+    """One broken rule of one file.
+
+    It is `format`, `size`, `name`, `name_clash`, `too_many_files`, `quota`, `over_quota` or `no_app`.
+    """
 
     rule: str
     value: int | str

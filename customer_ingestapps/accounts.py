@@ -12,6 +12,8 @@ from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reading import Chunk
 from customer_ingestapps.reasons import Reason
 
+_MOST_REASONS = 100
+
 
 class RejectLimit(Protocol):
     """How many rejects a customer's document allows."""
@@ -36,6 +38,8 @@ class FileAccounts:
     last_line: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """The rejected rows by reason code."""
+    drops: Counter[str] = field(default_factory=Counter)
+    """How many rows the app left out, by its reason; of very many reasons only the first."""
 
     def add(self, chunk: Chunk) -> None:
         """Count a chunk whose rows were taken."""
@@ -46,6 +50,9 @@ class FileAccounts:
         self.rows_dropped += chunk.rows_dropped
         self.table_rows += chunk.frame.height
         self.last_line = chunk.last_line
+        for reason, count in chunk.drops.items():
+            if reason in self.drops or len(self.drops) < _MOST_REASONS:
+                self.drops[reason] += count
 
     def check(self, chunk: Chunk, limit: RejectLimit) -> None:
         """Judge a chunk before its rows are taken; of one that is refused only the rejects count.

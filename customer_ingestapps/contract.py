@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from customer_ingestapps.columns import MARKS, Column, Declared, as_column
 from customer_ingestapps.cql_types import NAMES, CqlType, UserTypes, parse_type
 from customer_ingestapps.errors import ContractError
+from customer_ingestapps.transforms import RESERVED, TransformDeclaration
 
 Format = Literal["csv", "jsonl", "json", "parquet"]
 Encoding = Literal[
@@ -91,17 +92,61 @@ class Files(Declared):
         return self
 
 
+MOST_TTL_SECONDS = 630_720_000
+_STRATEGIES = (
+    "SizeTieredCompactionStrategy", "LeveledCompactionStrategy", "TimeWindowCompactionStrategy",
+    "UnifiedCompactionStrategy",
+)  # fmt: skip
+
+
+def _checked_compaction(options: Mapping[str, str]) -> Mapping[str, str]:
+    if options.get("class") not in _STRATEGIES:
+        raise ValueError(f"it needs a class; allowed are {', '.join(_STRATEGIES)}")
+    return options
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+_OptionText = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+
+
 class Table(Declared):
-    """`[table]`: where the rows go."""
+    """`[table]`: where the rows go. An option that is not declared is left as the table has it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
     partition_key: tuple[str, ...] = Field(min_length=1)
     clustering_key: tuple[str, ...] = ()
 
+    clustering_order: Mapping[str, Literal["asc", "desc"]] = {}
+    """Of columns of the clustering key; fixed once the table is there."""
+
+    default_ttl: Annotated[int, Field(strict=True, ge=0, le=MOST_TTL_SECONDS)] | None = None
+    """Seconds after which what is written expires; 0 means never."""
+
+    gc_grace_seconds: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = None
+    """How long deletions are remembered for replicas that were away."""
+
+    comment: Annotated[str, Field(max_length=1000)] | None = None
+
+    compaction: Annotated[Mapping[str, _OptionText], AfterValidator(_checked_compaction)] | None = None
+    """Cassandra's own options: a class, and what that takes."""
+
     @property
     def key(self) -> tuple[str, ...]:
         """The primary key: partition key, then clustering key."""
         return self.partition_key + self.clustering_key
+
+    @model_validator(mode="after")
+    def _orders_its_clustering_key(self) -> Self:
+        for name in self.clustering_order:
+            if name not in self.clustering_key:
+                key = ", ".join(self.clustering_key) or "empty"
+                raise ValueError(f"clustering_order: {name!r} is not in the clustering key, which is {key}")
+        return self
 
 
 class AppContract(Declared):
@@ -114,6 +159,8 @@ class AppContract(Declared):
     ] = Field(min_length=1)
     types: Mapping[Annotated[str, AfterValidator(_checked_type_name)], _Fields] = {}
     """User-defined types: their fields in order."""
+    transform: TransformDeclaration | None = None
+    """The customer's own code; without it the declaration is all."""
 
     @cached_property
     def cql_types(self) -> Mapping[str, CqlType]:
@@ -145,6 +192,17 @@ class AppContract(Declared):
         for folded, times in Counter(map(fold, self.columns)).items():
             if times > 1:
                 raise ValueError(f"columns: two names differ from {folded!r} in case only")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_the_transforms_own_names(self) -> Self:
+        if self.transform:
+            read = {fold(name) for name in self.transform.columns}
+            taken = read.union(*map(self.sources, self.columns)) & RESERVED
+            if taken:
+                raise ValueError(f"columns: {min(taken)!r} is what batches of a transform have of their own")
+            if len(read) < len(self.transform.columns):
+                raise ValueError("transform.columns: two names differ in case only")
         return self
 
     def by_format(self) -> Iterator[Self]:

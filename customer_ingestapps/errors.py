@@ -2,6 +2,7 @@
 
 IngestAppError
 ├── ContractError       an app.toml breaks the rules: the admin's fault, no file is to blame
+├── ProposalError      no app can be proposed from a sample without being told more
 ├── FileRejected        a file cannot be loaded as it is: the customer's fault, reading it again will not help
 └── ReaderDisagreement  two parts of the reader count differently: a fault of this package
 """
@@ -19,6 +20,10 @@ class ContractError(IngestAppError):
 
 class ReaderDisagreement(IngestAppError):  # noqa: N818 - named as the fact it states
     """The structure scan and the field reader do not see the same rows."""
+
+
+class ProposalError(IngestAppError):
+    """No app can be proposed from a sample; the message says what has to be told."""
 
 
 class FileRejected(IngestAppError):  # noqa: N818 - an outcome of a load, as its ledger status

@@ -3,12 +3,14 @@
 Names are compared trimmed and without regard to case; what is ambiguous, unnamed or unknown rejects the file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from customer_ingestapps.contract import AppContract, fold
+from customer_ingestapps.cql_types import CqlType
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reasons import Reason, Reject
+from customer_ingestapps.transforms import RESERVED
 
 MOST_COLUMNS = 2_000
 
@@ -65,6 +67,37 @@ def match_header(contract: AppContract, fields: Sequence[str | None], line: int)
         _check_key(name, [source for source in sources[name] if source not in known], line)
     table_columns = tuple(name for name, read in sources.items() if known.keys() >= set(read))
     return Header(tuple(names), known, table_columns, has_added=len(names) < len(fields))
+
+
+def match_input(contract: AppContract, fields: Sequence[str | None], line: int) -> Header:
+    """Match the names of a file's columns with what the app's transform reads: all, or those it names.
+
+    Raises:
+        FileRejected: a name is missing, stands twice, is unknown, or is one that batches have of their own.
+    """
+    assert contract.transform is not None  # noqa: S101 - who calls this has looked
+    wanted = tuple(map(fold, contract.transform.columns))
+    needed = wanted or [source for name in contract.columns for source in contract.sources(name)]
+    names = _own_names([(field or "").strip() for field in fields], set(needed))
+    positions = _positions(names, line)
+    if reserved := positions.keys() & RESERVED:
+        message = f"a column named {min(reserved)!r} cannot be given to the app, which has one of that name"
+        raise FileRejected(Reason.BAD_HEADER, message, line=line)
+    unknown = [name for name in names if wanted and fold(name) not in wanted]
+    if unknown and contract.files.extra_columns == "refuse":
+        raise _unknown(unknown, set(wanted), line)
+    known = {name: position for name, position in positions.items() if not wanted or name in wanted}
+    return Header(tuple(names), known, (), has_added=len(names) < len(fields))
+
+
+def wanted_types(contract: AppContract, names: Iterable[str]) -> dict[str, CqlType]:
+    """Give the type that each column of a file is read for; of several, the first that is no text."""
+    wanted = dict.fromkeys(names, CqlType("text"))
+    for name, column in contract.columns.items():
+        for source in contract.sources(name):
+            if source in wanted and column.template is None and wanted[source].name == "text":
+                wanted[source] = contract.cql_types[name]
+    return wanted
 
 
 def _own_names(names: list[str], used: set[str]) -> list[str]:

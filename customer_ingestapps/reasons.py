@@ -126,6 +126,11 @@ class Reason(StrEnum):
         "Shorten the row; where a quote was opened by mistake, close it.",
     )
 
+    APP_ANSWER = (
+        "app_answer", "file", "The customer's own app gave an answer that does not fit what it was given.",
+        "The app must be mended: the message says what is wrong with the answer.",
+    )
+
     WRONG_FIELD_COUNT = (
         "wrong_field_count", "row", "The row has more or fewer fields than the header.",
         "Put quotes around fields that hold the delimiter; write every field, also empty ones.",
@@ -198,6 +203,10 @@ class Reason(StrEnum):
         "duplicate_element", "row", "A set holds an element twice, or a map a key.",
         "Leave one of them out.",
     )
+    APP_REJECTED = (
+        "app_rejected", "row", "The customer's own app rejects the row.",
+        "The message is the app's; correct the row accordingly.",
+    )
     # fmt: on
 
 
@@ -253,6 +262,11 @@ as it is. In a JSON array, what cannot be read as JSON ends the file; in JSON li
 | `duplicate` | The same file of the same upload came again. | Nothing. |
 | `gone` | The object was deleted before it was loaded. | Send it again. |
 | `app_refused` | The customer's app is not in order. | The admin mends it, ops replay. |
+| `table_mismatch` | The app's table is not what the app declares. | `apps plan` tells why; then ops replay. |
+| `app_exited` | The customer's app ended instead of giving an answer. | The app is mended, ops replay. |
+| `app_timeout` | The customer's app took too long for an answer. | The same, or give it more time. |
+| `app_memory` | The customer's app took too much memory. | The same, or give it more memory. |
+| `app_processes` | The customer's app started too many processes. | The same. |
 | `worker_died`, `store_fault`, `cassandra_…`, `internal_error` | The platform failed. | Ops replay. |
 """
 

@@ -16,6 +16,7 @@ from customer_ingestapps import globs
 from customer_ingestapps.contract import AppContract, load_contract
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
+from customer_ingestapps.transforms import CODE
 
 DECLARATION = "app.toml"
 
@@ -48,8 +49,9 @@ class _Snapshot:
 class Registry:
     """Every customer's apps, as the folder has them now; cheap to ask for every file, from any thread."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, has_code: bool = True) -> None:
         self._root = root
+        self._has_code = has_code  # a customer's own machine has the declarations alone
         self._snapshots: dict[str, _Snapshot] = {}
 
     @property
@@ -68,7 +70,7 @@ class Registry:
         stamps = _stamps(self._root / customer)
         if stamps != snapshot.stamps:
             try:
-                snapshot = _Snapshot(stamps, read_apps(self._root / customer))
+                snapshot = _Snapshot(stamps, read_apps(self._root / customer, has_code=self._has_code))
             except (ContractError, OSError) as error:  # OSError: a file went away meanwhile
                 snapshot = _Snapshot(stamps, snapshot.apps, str(error))
             self._snapshots[customer] = snapshot
@@ -99,7 +101,7 @@ def app_among(apps: tuple[IngestApp, ...], key: str) -> IngestApp:
     raise FileRejected(Reason.NO_APP, f"no ingest app takes {key!r}; names that are taken: {taken or 'none'}")
 
 
-def read_apps(folder: Path) -> tuple[IngestApp, ...]:
+def read_apps(folder: Path, *, has_code: bool = True) -> tuple[IngestApp, ...]:
     """Read the apps of one customer's folder.
 
     Raises:
@@ -114,6 +116,8 @@ def read_apps(folder: Path) -> tuple[IngestApp, ...]:
     apps = tuple(app for declaration in declarations for app in _read_app(folder.name, declaration))
     for one, other in combinations(apps, 2):
         _check_apart(one, other)
+    for app in apps if has_code else ():
+        _check_code(app)
     return apps
 
 
@@ -122,6 +126,15 @@ def _read_app(customer: str, declaration: Path) -> Iterator[IngestApp]:
     version = _version(folder)
     for contract in load_contract(declaration).by_format():
         yield IngestApp(customer, folder.name, version, folder, contract)
+
+
+def _check_code(app: IngestApp) -> None:
+    """Raise ContractError where code is declared and not there, or there and not declared."""
+    declared = app.contract.transform is not None and app.contract.transform.kind == "python"
+    if declared and not (app.folder / CODE).is_file():
+        raise ContractError(f'{app.folder / DECLARATION}: transform.kind = "python" needs {CODE} beside it')
+    if not declared and (app.folder / CODE).exists():
+        raise ContractError(f'{app.folder / CODE}: is run only where [transform] says kind = "python"')
 
 
 def _check_apart(one: IngestApp, other: IngestApp) -> None:

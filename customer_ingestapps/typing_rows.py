@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from customer_ingestapps.codecs import Codec, Refusal, codecs_of
@@ -44,8 +45,16 @@ def type_rows(contract: AppContract, header: Header, rows: TextRows) -> tuple[pl
         return frame, []
     is_sound = np.ones(frame.height, np.bool_)
     is_sound[list(first)] = False
+    if rows.file_rows is not None:  # a row of the file is rejected whole, whatever an app made of it
+        first = {row: first[row] for row in _first_of_each(rows.file_rows, sorted(first))}
+        is_sound = ~np.isin(rows.file_rows, rows.file_rows[list(first)])
     rejects = [_reject(contract, header, rows, row=row, fault=first[row]) for row in sorted(first)]
     return frame.filter(is_sound), rejects
+
+
+def _first_of_each(file_rows: npt.NDArray[np.int64], rows: list[int]) -> list[int]:
+    _, places = np.unique(file_rows[rows], return_index=True)
+    return [rows[place] for place in places]
 
 
 def _text(contract: AppContract, name: str, columns: pl.DataFrame) -> pl.Series:
@@ -118,7 +127,5 @@ def _reject(contract: AppContract, header: Header, rows: TextRows, *, row: int, 
     column, value = contract.columns[fault.name], fault.text[row]
     refusal = fault.why(value or "")
     spelled = fault.name if column.template else header.spelled(contract.sources(fault.name)[0])
-    fields = rows.fields_of(row)[: len(header.names)]
-    return Reject(
-        int(rows.lines[row]), spelled, value, refusal.reason, f"{spelled}: {refusal.message}", fields
-    )
+    message, fields = f"{spelled}: {refusal.message}", rows.fields_of(row)
+    return Reject(int(rows.lines[row]), spelled, value, refusal.reason, message, fields)

@@ -16,7 +16,7 @@ from bucket_policies.api import AppDeclaration, CurrentConstraints
 from bucket_policies.rules import key_of
 from customer_ingestapps.accounts import FileAccounts, one_behind
 from customer_ingestapps.errors import ContractError, FileRejected
-from customer_ingestapps.reading import Chunk, read_chunks
+from customer_ingestapps.reading import Chunk, read_chunks, read_untransformed
 from customer_ingestapps.registry import DECLARATION, IngestApp, Registry
 from customer_ingestapps.rejects_file import RejectsFile
 from customer_ingestapps.sources import RandomAccess
@@ -66,7 +66,8 @@ class Checker:
     def _chunks(self, app: IngestApp, name: str, source: Iterator[bytes] | RandomAccess) -> Iterator[Chunk]:
         expanded_kib = self.constraints.expanded_kib
         limit = None if expanded_kib is None else expanded_kib * 1024
-        return one_behind(read_chunks(app, key_of(name), source, expanded_limit=limit))
+        read = read_untransformed if app.contract.transform else read_chunks
+        return one_behind(read(app, key_of(name), source, expanded_limit=limit))
 
     def _take(self, chunks: Iterator[Chunk], verdict: Verdict, rejects: RejectsFile) -> None:
         accounts = FileAccounts()
@@ -103,7 +104,7 @@ def declared_apps(customer: str, apps: Sequence[AppDeclaration]) -> Iterator[Reg
             folder.mkdir(parents=True)
             (folder / DECLARATION).write_text(app.toml, "utf-8")
         try:
-            yield Registry(root)
+            yield Registry(root, has_code=False)
         except ContractError as error:
             message = str(error).replace(f"{root}{os.sep}", "")
             raise FetchdataError(f"your app at the service is refused, please tell us: {message}") from error

@@ -7,6 +7,8 @@ from customer_ingestapps.errors import FileRejected
 from ingest_manager.errors import PermanentError
 from ingest_manager.loads import LoadStatus, Outcome
 
+_TOLD_REASONS = 3
+
 
 class Accounts(FileAccounts):
     """Counts what was sent, chunk by chunk."""
@@ -14,7 +16,7 @@ class Accounts(FileAccounts):
     def outcome(self) -> Outcome:
         """Return the outcome of a file that was read to its end."""
         status = LoadStatus.PARTLY_LOADED if self.rows_rejected else LoadStatus.LOADED
-        return self._with(Outcome(status=status))
+        return self._with(Outcome(status=status, message=self._dropped()))
 
     def refusal(self, error: FileRejected) -> Outcome:
         """Return the outcome of a file that could not be read to its end."""
@@ -34,6 +36,15 @@ class Accounts(FileAccounts):
         written = f" (up to {self.rows_written} rows, to line {self.last_line}, were written)"
         message = f"{error}{written if self.rows_written else ''}"
         return self._with(Outcome(status=LoadStatus.REJECTED, reason=error.reason, message=message))
+
+    def _dropped(self) -> str | None:
+        """Say which rows the app left out, and why; the commonest reasons."""
+        if not self.rows_dropped:
+            return None
+        told = self.drops.most_common(_TOLD_REASONS)
+        parts = [f"{count} {reason}" for reason, count in told]
+        rest = self.rows_dropped - sum(count for _, count in told)
+        return "dropped by the app: " + ", ".join([*parts, *([f"{rest} others"] if rest else [])])
 
     def _with(self, outcome: Outcome) -> Outcome:
         return replace(

@@ -12,6 +12,7 @@ from bucket_policies.grant_store import GrantStore
 from ingest_manager import setup, topology, worker_pool
 from ingest_manager.broker import Consumer, Publisher, count_waiting, queue_states
 from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.confinement import choose_confinement
 from ingest_manager.customer_state import Observer, Records
 from ingest_manager.dispatcher import Dispatcher
 from ingest_manager.errors import ServerDown, ServerName, TransientError
@@ -158,9 +159,11 @@ def run(settings: Settings, on_effect: Effect | None = None) -> None:
     """Run a manager until SIGTERM or SIGINT; servers that are away at the start are waited for.
 
     Raises:
-        SettingsError: the address of the metrics cannot be used.
+        SettingsError: the address of the metrics cannot be used, or customers' code cannot be confined as it
+            was asked for.
         SystemExit: a thread died, so the manager has stopped; whoever keeps it running starts it again.
     """
+    _choose_sandbox(settings)
     ending = Ending()
     metrics = ManagerMetrics()
     probe = Probe(metrics.catalogue)
@@ -175,6 +178,17 @@ def run(settings: Settings, on_effect: Effect | None = None) -> None:
                 _serve(Manager(settings, session, metrics, on_effect), probe, ending.over)
     if ending.is_fault:
         raise SystemExit(1)
+
+
+def _choose_sandbox(settings: Settings) -> None:
+    """Say at the start what customers' code would run without, or refuse to start; workers find out anew."""
+    confinement = choose_confinement(settings.sandbox)
+    if confinement.weakness:
+        log.warning(
+            "customers' code is not kept from network, files and processes",
+            action="start",
+            why=confinement.weakness,
+        )
 
 
 def _serve(manager: Manager, probe: Probe, over: threading.Event) -> None:

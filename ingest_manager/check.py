@@ -5,7 +5,7 @@ app declares it needs Cassandra, and is left to the load.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,10 @@ from customer_ingestapps.contract import AppContract
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp, Registry
+from customer_ingestapps.transforms import Transform
 from ingest_manager.accounts import Accounts
 from ingest_manager.batches import Rows
+from ingest_manager.errors import TransientError
 from ingest_manager.lease import NoLease
 from ingest_manager.loads import Load, LoadStatus
 from ingest_manager.object_store import ObjectVersion, OpenObject
@@ -78,6 +80,8 @@ class Check:
     most_rejects: int | None = None
     """How many rejects are kept; all are counted."""
 
+    transform_of: Callable[[IngestApp], Transform | None] = lambda _: None
+
     def run(self, file: Path, key: str) -> CheckView:
         """Tell what a load of the file under this key would do.
 
@@ -95,6 +99,8 @@ class Check:
             fault = FileFault(reason=error.reason.value, message=error.message, line=error.line)
         except ContractError as error:  # a load would be tried again until the admin has mended the app
             fault = FileFault(reason="app_refused", message=f"the customer's apps are refused: {error}")
+        except TransientError as error:  # of the app's own code; a load would try it again
+            fault = FileFault(reason=error.reason, message=str(error))
         return self._view(version, app, seen, fault)
 
     def _violation(self, version: ObjectVersion) -> FileFault | None:
@@ -112,8 +118,16 @@ class Check:
             version_id=version.version_id,
             status=LoadStatus.LOADING,
         )
-        lease, accounts = NoLease(load), seen.accounts
-        send_rows(source, app, self.customer, lease=lease, table=seen, rejects=seen, accounts=accounts)
+        send_rows(
+            source,
+            app,
+            self.customer,
+            transform=self.transform_of(app),
+            lease=NoLease(load),
+            table=seen,
+            rejects=seen,
+            accounts=seen.accounts,
+        )
 
     def _view(
         self, version: ObjectVersion, app: IngestApp | None, seen: "_Seen", fault: FileFault | None

@@ -19,6 +19,7 @@ from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
 from ingest_manager import cassandra_session, setup, status_service
 from ingest_manager.commands import dead_letters
+from ingest_manager.commands.apps import apps
 from ingest_manager.commands.check import check
 from ingest_manager.commands.drain import drain
 from ingest_manager.commands.history import history
@@ -43,6 +44,7 @@ cli = typer.Typer(
 )
 for command in (check, drain, history, pause, reconcile, rejects, replay, resume, stats, status, verify):
     cli.command()(command)
+cli.add_typer(apps, name="apps")
 cli.add_typer(dead_letters.commands, name="dead-letters")
 
 
@@ -61,7 +63,8 @@ def set_up() -> None:
         setup.ensure_topology(settings)
         directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
         for customer in directory.current().values():
-            setup.ensure_customer(session, registry, settings, customer)
+            for app, problem in setup.ensure_customer(session, registry, settings, customer).items():
+                typer.echo(f"{customer.id}/{app}: {problem}", err=True)
             typer.echo(f"{customer.id}: ready")
         for document, problem in directory.problems.items():  # they stop nobody else
             typer.echo(f"{document}: {problem}", err=True)

@@ -44,6 +44,7 @@ class Housekeeping(threading.Thread):
         self._registry = Registry(settings.customer_ingestapps_dir)
         self._pause_store = PauseStore(session)
         self._ready: dict[Customer, tuple[str, ...]] = {}  # with the versions of their apps
+        self._misfits: dict[Customer, Mapping[str, str]] = {}  # apps whose tables do not fit, and why
         self._paused: dict[str, Pause] = {}
         self._consumed: list[str] = []
         self._problems: dict[str, str] = {}
@@ -76,8 +77,9 @@ class Housekeeping(threading.Thread):
         next_reconcile = 0.0
         while not self._over.is_set():
             try:
-                self.take_up_customers()
-                if time.monotonic() >= next_reconcile:
+                is_due = time.monotonic() >= next_reconcile
+                self.take_up_customers(afresh=is_due)
+                if is_due:
                     self.restore_topology()
                     self.reconcile()
                     next_reconcile = time.monotonic() + self._settings.reconcile_seconds
@@ -86,18 +88,23 @@ class Housekeeping(threading.Thread):
             self._turned_at = time.time()
             self._over.wait(self._settings.documents_seconds)
 
-    def take_up_customers(self) -> None:
-        """Make what new customers and changed apps need, and consume the queues of all that have it."""
+    def take_up_customers(self, *, afresh: bool = False) -> None:
+        """Make what new customers and changed apps need, and consume the queues of all that have it.
+
+        Tables can change under running apps, too: afresh, all of them are looked at again.
+        """
         found = self._customers.current().values()
         problems: dict[str, str] = {}
         ready = {}
         for customer in found:
             try:
-                ready[customer] = self._taken_up(customer)
+                ready[customer] = self._taken_up(customer, afresh=afresh)
             except (TransientError, PermanentError, ContractError) as error:
                 problems[customer.id] = str(error)  # its objects wait; the others do not
+                if isinstance(error, TransientError) and customer in self._ready:
+                    ready[customer] = self._ready[customer]
         refused = self._customers.problems
-        self._tell({**self._registry.problems, **refused, **problems})
+        self._tell({**self._registry.problems, **refused, **problems, **self._misfits_of(found)})
         self._held = _not_taken_up(refused, problems, {customer.id for customer in ready})
         self._note_pauses(self._pause_store.current())
         consumed = [customer.queue for customer in ready if customer.id not in self._paused]
@@ -129,10 +136,23 @@ class Housekeeping(threading.Thread):
             with _told(customer_id):
                 self._reconciler.hold(customer_id, f"{NOT_TAKEN_UP}: {why}")
 
-    def _taken_up(self, customer: Customer) -> tuple[str, ...]:
+    def _misfits_of(self, customers: Iterable[Customer]) -> dict[str, str]:
+        """Return why apps' tables do not fit: their loads are tried again, those of other apps go on."""
+        return {
+            f"{customer.id}/{app}": misfit
+            for customer in customers
+            for app, misfit in self._misfits.get(customer, {}).items()
+        }
+
+    def _taken_up(self, customer: Customer, *, afresh: bool) -> tuple[str, ...]:
         versions = tuple(app.version for app in self._registry.apps(customer.id))
-        if self._ready.get(customer) != versions:
-            setup.ensure_customer(self._session, self._registry, self._settings, customer)
+        is_new = self._ready.get(customer) != versions
+        if is_new or afresh or self._misfits.get(customer):
+            self._misfits.pop(customer, None)
+            self._misfits[customer] = setup.ensure_customer(
+                self._session, self._registry, self._settings, customer
+            )
+        if is_new:
             log.info("a customer was taken up", action="take_up", customer=customer.id)
         return versions
 

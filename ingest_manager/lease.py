@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingest_manager.claims import WRITE_AHEAD
 from ingest_manager.errors import GivenBack, IngestError, LeaseLost, not_of_the_object
@@ -16,6 +16,7 @@ class NoLease:
     """Holds a load that is only read."""
 
     load: Load
+    measures: Measures = field(default_factory=Measures)
 
     def allow(self, write_us: int) -> None:
         """Allow every write time: nothing is written."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from bucket_policies.customers import Customer
 from customer_ingestapps.errors import ContractError, FileRejected
-from customer_ingestapps.registry import Registry
+from customer_ingestapps.registry import IngestApp, Registry
 from customer_ingestapps.rejects_file import RejectsFile
+from customer_ingestapps.transforms import Transform
 from ingest_manager.accounts import Accounts
 from ingest_manager.admission import Admission
 from ingest_manager.archive import Archive
@@ -49,6 +50,7 @@ class Loading:
     attempts: int
     renew_seconds: float
     should_stop: Callable[[], bool] = lambda: False
+    transform_of: Callable[[IngestApp], Transform | None] = lambda _: None
     on_effect: Callable[[str], None] = lambda _: None  # told after each effect on the outside
 
     def load(self, assignment: Assignment, customer: Customer) -> Settlement:
@@ -112,7 +114,10 @@ class Loading:
         if isinstance(app, ContractError):  # the admin's fault, not the object's
             raise TransientError(f"the customer's apps are refused: {app}", "app_refused")
         with RejectsFile(app.contract.files) as rejects:
-            outcome = transfer(source, app, customer, lease=lease, writer=self.writer, rejects=rejects)
+            transform = self.transform_of(app)
+            outcome = transfer(
+                source, app, customer, lease=lease, writer=self.writer, rejects=rejects, transform=transform
+            )
             self.on_effect("rows")
             if rejects.count:
                 with lease.measures.stage("finish"):
@@ -141,6 +146,4 @@ class Loading:
             return Busy() if is_to_repeat else settlement  # a replay comes back to what is placed now
         if claimed.finding is Finding.BUSY:
             return Busy()
-        if claimed.finding is Finding.HANDED_ON:
-            return HandedOn()
-        return Settled(claimed.load, is_new=False)
+        return HandedOn() if claimed.finding is Finding.HANDED_ON else Settled(claimed.load, is_new=False)

@@ -12,16 +12,17 @@ from bucket_policies.customers import Customer
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp, Registry
+from customer_ingestapps.transforms import Transform
 from ingest_manager.accounts import Accounts
 from ingest_manager.archive import Archive
 from ingest_manager.batches import Rows
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.current_app import find_app, label_of
-from ingest_manager.errors import ObjectGone, PermanentError
+from ingest_manager.errors import ObjectGone, TransientError
 from ingest_manager.lease import NoLease
 from ingest_manager.loads import Load
 from ingest_manager.row_finder import RowFinder
-from ingest_manager.tables import check_table, declared_table, time_to_live
+from ingest_manager.tables import MISMATCH, check_table, declared_table, time_to_live
 from ingest_manager.transfer import send_rows
 from ingest_manager.verify import Report
 
@@ -56,6 +57,7 @@ class ReadBack:
     registry: Registry
     session: CassandraSession
     report: Report
+    transform_of: Callable[[IngestApp], Transform | None] = lambda _: None
     on_rows: Callable[[int], None] = lambda _: None  # told how many rows were looked for
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -85,7 +87,9 @@ class ReadBack:
                 self._look_for_rows(load, customer, app, cleared_us)
         except ObjectGone:  # since the buckets were listed
             self.report.counts["not read back: no longer there"] += 1
-        except PermanentError as error:  # the table is another
+        except TransientError as error:
+            if error.reason != MISMATCH:
+                raise
             self.report.differ(load, f"its rows cannot be looked for: {error}")
 
     def _has_expired(self, load: Load, customer: Customer, app: IngestApp) -> bool:
@@ -101,7 +105,14 @@ class ReadBack:
         open_to_all = replace(customer, constraints=customer.constraints.model_copy(update=_ANY_SIZE))
         try:
             send_rows(
-                source, app, open_to_all, lease=NoLease(load), table=sink, rejects=sink, accounts=accounts
+                source,
+                app,
+                open_to_all,
+                transform=self.transform_of(app),
+                lease=NoLease(load),
+                table=sink,
+                rejects=sink,
+                accounts=accounts,
             )
         except FileRejected as error:
             self.report.differ(load, f"cannot be read to its end again: {error}")

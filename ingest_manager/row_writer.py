@@ -17,11 +17,11 @@ import structlog
 from customer_ingestapps.contract import AppContract
 from ingest_manager.batches import BatchLimits, Rows, cut_batches, read_limits
 from ingest_manager.cassandra_session import UNSET, Batch, CassandraSession, Prepared, unlogged_batch
-from ingest_manager.errors import IngestError, TransientError
+from ingest_manager.errors import IngestError, PermanentError, TransientError
 from ingest_manager.leftovers import ClearingWriter, Leftovers, erase_statement
 from ingest_manager.pace import Pace
 from ingest_manager.placement import Cell, Placement, routing_keys
-from ingest_manager.tables import check_table, declared_table, insert_statement
+from ingest_manager.tables import MISMATCH, check_table, declared_table, insert_statement
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ class RowWriter:
             earlier: the write times of the load's earlier runs, whose leftovers are cleared.
 
         Raises:
-            PermanentError: a declared column is missing, or has another type or place (`table_mismatch`).
+            TransientError: a declared column is missing, or has another type or place (`table_mismatch`).
         """
         table = declared_table(contract)
         check_table(self._session, keyspace, table)
@@ -71,12 +71,20 @@ class RowWriter:
     def _open(self, keyspace: str, statement: str, key_positions: Sequence[int]) -> "TableWriter":
         return TableWriter(
             self._session,
-            self._session.prepare(statement),
+            self._prepare(statement),
             key_positions=key_positions,
             placement=self._placements[keyspace],
             pace=self._pace,
             limits=self._limits,
         )
+
+    def _prepare(self, statement: str) -> Prepared:
+        try:
+            return self._session.prepare(statement)
+        except (
+            PermanentError
+        ) as error:  # a column shows in the schema's tables a moment before it can be used
+            raise TransientError(f"the table is being changed: {error}", MISMATCH) from error
 
 
 @dataclass(slots=True)

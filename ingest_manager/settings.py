@@ -19,6 +19,7 @@ _PACKAGES = Path(__file__).resolve().parent.parent
 
 Consistency = Literal["ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCAL_QUORUM", "EACH_QUORUM"]
 SerialConsistency = Literal["SERIAL", "LOCAL_SERIAL"]
+SandboxMode = Literal["auto", "bubblewrap", "process"]
 
 
 class FolderSettings(SecretFileSettings):
@@ -41,6 +42,20 @@ class FolderSettings(SecretFileSettings):
         _PACKAGES / "customer_ingestapps",
         validation_alias="CUSTOMER_INGESTAPPS_DIR",
         description="Folder of the customers' ingest apps.",
+    )
+    sandbox: SandboxMode = Field(
+        "auto",
+        description="How customers' code is confined: `bubblewrap`, `process` (limits only), or `auto`: "
+        "bubblewrap where it can be used, and a warning where not.",
+    )
+    app_memory_mib: int = Field(
+        1024, ge=64, description="The most memory that an app's code may declare, MiB."
+    )
+    app_seconds_per_batch: float = Field(
+        60, gt=0, description="The most time that an app's code may declare for a batch."
+    )
+    app_answer_mib: int = Field(
+        64, ge=1, description="The largest answer that an app's code may declare, MiB."
     )
 
 

@@ -1,5 +1,7 @@
 """What must exist before the first event: the broker's topology, the ledger, each customer's tables."""
 
+from collections.abc import Mapping
+
 import structlog
 
 from bucket_policies import allowances, grant_store
@@ -7,6 +9,7 @@ from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, pauses, schema, tables
 from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.errors import PermanentError
 from ingest_manager.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,10 +41,33 @@ def ensure_topology(settings: Settings) -> None:
 
 def ensure_customer(
     session: CassandraSession, registry: Registry, settings: Settings, customer: Customer
-) -> None:
-    """Create a customer's keyspace, tables and queue."""
-    tables.declare_keyspace(session, customer.keyspace, settings.replication)
-    for app in registry.apps(customer.id):
-        tables.declare_table(session, customer.keyspace, app.contract)
+) -> Mapping[str, str]:
+    """Create a customer's keyspace, tables and queue; return the apps whose tables do not fit, and why.
+
+    Raises:
+        ContractError: the customer's apps are refused.
+        PermanentError: no table of the customer fits.
+    """
+    misfits = ensure_tables(session, registry, settings, customer)
     with broker.open_channel(settings.amqp_url.get_secret_value()) as channel:
         broker.declare_customer(channel, customer.queue, customer.staging_bucket)
+    return misfits
+
+
+def ensure_tables(
+    session: CassandraSession, registry: Registry, settings: Settings, customer: Customer
+) -> Mapping[str, str]:
+    """Create a customer's keyspace and tables, or what is new in them; returns and raises as above."""
+    tables.declare_keyspace(session, customer.keyspace, settings.replication)
+    apps, misfits = registry.apps(customer.id), {}
+    for app in apps:
+        try:
+            changes = tables.declare_table(session, customer.keyspace, app.contract)
+        except PermanentError as error:
+            misfits[app.name] = str(error)
+            continue
+        for change in changes:
+            log.info("a table was changed", action="declare_table", customer=customer.id, change=str(change))
+    if apps and len(misfits) == len({app.name for app in apps}):
+        raise PermanentError("; ".join(misfits.values()), tables.MISMATCH)
+    return misfits

@@ -15,6 +15,7 @@ from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
+from customer_ingestapps.transforms import Transform
 from ingest_manager.accounts import Accounts
 from ingest_manager.batches import Rows
 from ingest_manager.errors import ObjectGone, PermanentError
@@ -31,6 +32,10 @@ class Hold(Protocol):
     @property
     def load(self) -> Load:
         """The load that is held."""
+
+    @property
+    def measures(self) -> Measures:
+        """Where the time goes."""
 
     def allow(self, write_us: int, /) -> None:
         """Make sure that a write time may be used."""
@@ -58,12 +63,13 @@ def transfer(
     lease: Lease,
     writer: RowWriter,
     rejects: RejectsFile,
+    transform: Transform | None,
 ) -> Outcome:
     """Write an object's rows; return when the server has acknowledged every one.
 
     Raises:
-        PermanentError: the table is not what the app declares.
-        TransientError, ServerDown, LeaseLost, GivenBack: the load did not come to an end.
+        TransientError: the table is not what the app declares, or another fault that may pass.
+        ServerDown, LeaseLost, GivenBack: the load did not come to an end.
     """
     table = writer.open(customer.keyspace, app.contract, lease.load.earlier_writes)
     accounts = Accounts()
@@ -73,11 +79,11 @@ def transfer(
                 source,
                 app,
                 customer,
+                transform=transform,
                 lease=lease,
                 table=table,
                 rejects=rejects,
                 accounts=accounts,
-                measures=lease.measures,
             )
             outcome = accounts.outcome()
         except FileRejected as error:
@@ -97,27 +103,26 @@ def send_rows(
     app: IngestApp,
     customer: Customer,
     *,
+    transform: Transform | None,
     lease: Hold,
     table: TableSink,
     rejects: RejectsSink,
     accounts: Accounts,
-    measures: Measures | None = None,
 ) -> None:
     """Read an object to its end; hand over its rows and rejects, and count them.
 
     Raises:
         FileRejected: it cannot be read to its end; the accounts tell what was handed over.
     """
-    measures = measures or Measures()
     expanded_limit = customer.constraints.expanded_kib * 1024
     read_from = source if app.contract.files.format == "parquet" else source.blocks()
-    chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit)
-    for chunk in one_behind(measures.each("read", chunks)):
+    chunks = read_chunks(app, lease.load.key, read_from, expanded_limit=expanded_limit, transform=transform)
+    for chunk in one_behind(lease.measures.each("read", chunks)):
         rejects.add(chunk.header, chunk.rejects)
         accounts.check(chunk, customer.constraints)
         write_us = lease.load.write_base + chunk.number
         lease.allow(write_us)
-        with measures.stage("write"):
+        with lease.measures.stage("write"):
             rows = encode_rows(app.contract, chunk.frame, MISSING)
             accounts.add(chunk)  # before: a fault amid writing leaves some of its rows behind
             table.write(rows, write_us)

@@ -41,6 +41,7 @@ from ingest_manager.ledger import Ledger
 from ingest_manager.loading import Loading
 from ingest_manager.memory_limit import limit_memory
 from ingest_manager.row_writer import RowWriter
+from ingest_manager.sandbox import Sandboxes
 from ingest_manager.settings import Settings
 from ingest_manager.settlements import Assignment, Busy, ServerLost, Settlement
 from ingest_manager.staging_quota import StagingQuota
@@ -75,11 +76,13 @@ def main(context: WorkerContext) -> None:
     settings = context.settings
     logs.configure(settings.log_format, settings.log_level, libraries=logging.WARNING)
     customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
-    loading = _loading(context, connect_patiently(settings))
+    sandboxes = Sandboxes(settings, context.stop.is_set)
+    loading = _loading(context, connect_patiently(settings), sandboxes)
     limit_memory(settings.worker_memory_mib)
     with suppress(EOFError):  # the manager has gone
         while (assignment := context.pipe.recv()) is not None:
             context.pipe.send(_settle(loading, assignment, customers))
+    sandboxes.close()
 
 
 def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirectory) -> Settlement:
@@ -145,7 +148,7 @@ def connect_ledger(settings: Settings, session: CassandraSession) -> Ledger:
     return Ledger(session, lease=timedelta(seconds=settings.lease_seconds), worker=worker_name(os.getpid()))
 
 
-def _loading(context: WorkerContext, session: CassandraSession) -> Loading:
+def _loading(context: WorkerContext, session: CassandraSession, sandboxes: Sandboxes) -> Loading:
     settings = context.settings
     on_effect = context.on_effect or (lambda _: None)
     ledger = connect_ledger(settings, session)
@@ -161,6 +164,7 @@ def _loading(context: WorkerContext, session: CassandraSession) -> Loading:
         attempts=settings.attempts,
         renew_seconds=settings.lease_renew_seconds,
         should_stop=context.stop.is_set,
+        transform_of=sandboxes.transform_of,
         on_effect=on_effect,
     )
 

@@ -46,12 +46,12 @@ class _Shape:
 
 def declared_header(contract: AppContract) -> Header:
     """Give the header of files that have none: what the contract reads."""
-    spelled: dict[str, str] = {}
-    for name, column in contract.columns.items():
+    spelled = {fold(name): name.strip() for name in contract.transform.columns} if contract.transform else {}
+    for name, column in () if spelled else contract.columns.items():
         for source in column.template.columns if column.template else (column.column or name,):
             spelled.setdefault(fold(source), source.strip())
     positions = {source: position for position, source in enumerate(spelled)}
-    return Header(tuple(spelled.values()), positions, tuple(contract.columns))
+    return Header(tuple(spelled.values()), positions, () if contract.transform else tuple(contract.columns))
 
 
 def row_decoder() -> ExactDecoder:

@@ -19,7 +19,7 @@ from customer_ingestapps.contract import AppContract, Files
 from customer_ingestapps.cql_types import CqlType
 from customer_ingestapps.csv_text import csv_text
 from customer_ingestapps.errors import FileRejected
-from customer_ingestapps.header import Header
+from customer_ingestapps.header import Header, wanted_types
 from customer_ingestapps.readers.arrow_texts import fits, texts_of
 from customer_ingestapps.readers.parquet_pages import Pages
 from customer_ingestapps.readers.rows import Fields, Limits, TextRows
@@ -78,7 +78,7 @@ class ParquetReader:
         Raises:
             FileRejected: the file is damaged further on, or becomes too large.
         """
-        wanted = _wanted(positions, contract)
+        wanted = dict.fromkeys(positions, _TEXT) if contract.transform else wanted_types(contract, positions)
         by_place = {place: wanted[name] for name, place in positions.items()}
         kinds = [by_place.get(place, _TEXT) for place in range(len(self.header))]
         line, size = 1, 0
@@ -198,16 +198,6 @@ class _Ranges(io.RawIOBase):
             raise
         self._at += len(found)
         return found
-
-
-def _wanted(positions: Mapping[str, int], contract: AppContract) -> dict[str, CqlType]:
-    """Give the type that each column of the file is read for; of several, the first that is no text."""
-    wanted = dict.fromkeys(positions, _TEXT)
-    for name, column in contract.columns.items():
-        for source in contract.sources(name):
-            if source in wanted and column.template is None and wanted[source].name == "text":
-                wanted[source] = contract.cql_types[name]
-    return wanted
 
 
 def _is_text(schema: pa.Schema, name: str) -> bool:

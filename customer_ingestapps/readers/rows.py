@@ -42,3 +42,6 @@ class TextRows:
 
     unreadable: list[Reject]
     """Rows that are not among the columns."""
+
+    file_rows: npt.NDArray[np.int64] | None = None
+    """Of rows that an app made: the row of the file behind each, in order; else each is its own."""

@@ -1,5 +1,6 @@
 """The command `ingest-manager check`: from its options to a check, and what it found as text or JSON."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,10 @@ from customer_ingestapps.registry import Registry
 from ingest_manager.check import Check, CheckView
 from ingest_manager.commands import display
 from ingest_manager.commands.options import customers_of
+from ingest_manager.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings
 
-_SHOWN_REJECTS = 20
+SHOWN_REJECTS = 20
 LocalFile = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="A local file.")
 ]
@@ -35,9 +37,11 @@ def check(
     """
     settings = FolderSettings()
     [chosen] = customers_of(settings, customer)
-    most_rejects = None if as_json or with_rows else _SHOWN_REJECTS
-    registry = Registry(settings.customer_ingestapps_dir)
-    view = _run(Check(chosen, registry, with_rows, most_rejects), file, key or file.name)
+    most_rejects = None if as_json or with_rows else SHOWN_REJECTS
+    registry, sandboxes = Registry(settings.customer_ingestapps_dir), Sandboxes(settings)
+    with closing(sandboxes):
+        subject = Check(chosen, registry, with_rows, most_rejects, sandboxes.transform_of)
+        view = run_check(subject, file, key or file.name)
     if as_json or with_rows:
         typer.echo(view.model_dump_json(exclude=None if with_rows else {"rows"}))
     else:
@@ -45,7 +49,8 @@ def check(
     raise typer.Exit(1 if view.file_error or view.rows_rejected else 0)
 
 
-def _run(check: Check, file: Path, key: str) -> CheckView:
+def run_check(check: Check, file: Path, key: str) -> CheckView:
+    """Run a check; a file that cannot be read is wrong usage."""
     try:
         return check.run(file, key)
     except OSError as error:

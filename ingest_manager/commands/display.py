@@ -36,8 +36,8 @@ def _history_table(loads: list[Load]) -> Table:
     for load in loads:
         event_at = f"{load.event_at:%m-%d %H:%M:%S}" if load.event_at else ""
         counts = (load.rows_read, load.rows_written, load.rows_rejected)
-        why = _one_line("; ".join(filter(None, _notes(load))))
-        table.add_row(event_at, _one_line(f"{load.customer}/{load.key}"), load.status, *map(str, counts), why)
+        why = one_line("; ".join(filter(None, _notes(load))))
+        table.add_row(event_at, one_line(f"{load.customer}/{load.key}"), load.status, *map(str, counts), why)
     return table
 
 
@@ -51,7 +51,7 @@ def _notes(load: Load) -> Iterator[str | None]:
     yield load.message or load.reason
 
 
-def _one_line(text: str) -> Text:
+def one_line(text: str) -> Text:
     """Show a customer's text as text: no control character, no markup."""
     return Text(repr(text)[1:-1])
 
@@ -59,10 +59,10 @@ def _one_line(text: str) -> Text:
 def print_report(report: Report) -> None:
     """Print every difference, and the counts."""
     for difference in report.differences:
-        name = _one_line(difference.key or difference.load_id)
-        print(f"{difference.customer}: {name} {_one_line(difference.message)}")
+        name = one_line(difference.key or difference.load_id)
+        print(f"{difference.customer}: {name} {one_line(difference.message)}")
     for (customer, why), count in report.waiting.most_common(_SHOWN):
-        print(f"{customer}: {count} waiting: {_one_line(why)}")
+        print(f"{customer}: {count} waiting: {one_line(why)}")
     if len(report.waiting) > _SHOWN:
         print(f"… and {len(report.waiting) - _SHOWN} more reasons to wait; --json shows all")
     if report.without_document:
@@ -79,7 +79,7 @@ def print_plan(plan: Plan) -> None:
     table.add_column("object", overflow="fold")
     table.add_column("now", no_wrap=True)
     for planned in plan.loads[:_SHOWN]:
-        table.add_row(_one_line(f"{planned.customer}/{planned.event.key}"), planned.status)
+        table.add_row(one_line(f"{planned.customer}/{planned.event.key}"), planned.status)
     if plan.loads:
         print_table(table)
     if len(plan.loads) > _SHOWN:
@@ -93,7 +93,7 @@ def print_plan(plan: Plan) -> None:
 def print_looks(looks: Sequence[SecondLook]) -> None:
     """Print what messages that were no event are now."""
     for look in looks:
-        found = f"events: {len(look.events)}" if look.problem is None else _one_line(look.problem)
+        found = f"events: {len(look.events)}" if look.problem is None else one_line(look.problem)
         print(f"message {look.message.message_id}: {found}")
 
 
@@ -117,7 +117,7 @@ def print_dead_letters(letters: Sequence[DeadLetterView]) -> None:
         if letter.discarded_at:
             last_error = f"discarded by {letter.discarded_by}; {last_error}"
         texts = (letter.reason, str(letter.attempts or ""), letter.first_error or "", last_error or "")
-        table.add_row(at, str(letter.id), *map(_one_line, (name, *texts)))
+        table.add_row(at, str(letter.id), *map(one_line, (name, *texts)))
     print_table(table)
 
 
@@ -126,17 +126,17 @@ def print_facts(facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
         lines = str(value).splitlines() if value is not None else []
         if len(lines) == 1:
-            print(f"{name}: {_one_line(lines[0])}")
+            print(f"{name}: {one_line(lines[0])}")
         elif lines:
-            print(f"{name}:", *(f"    {_one_line(line)}" for line in lines), sep="\n")
+            print(f"{name}:", *(f"    {one_line(line)}" for line in lines), sep="\n")
 
 
 def print_check(view: CheckView) -> None:
     """Print what a load of a file would come to, and its first rejects."""
-    print(f"{_one_line(view.key)}: would be {view.status.replace('_', ' ')} by app {view.app or '-'}")
+    print(f"{one_line(view.key)}: would be {view.status.replace('_', ' ')} by app {view.app or '-'}")
     print(f"rows: {view.rows_read} read, {view.rows_written} would be written, {view.rows_rejected} rejected")
     if view.file_error:
-        print(f"{view.file_error.reason}: {_one_line(view.file_error.message)}")
+        print(f"{view.file_error.reason}: {one_line(view.file_error.message)}")
     if view.rejects:
         print_table(_rejects_table(view.rejects))
     if view.rows_rejected > len(view.rejects):
@@ -150,7 +150,7 @@ def _rejects_table(shown: Sequence[RejectView]) -> Table:
         table.add_column(heading, overflow="fold")
     for reject in shown:
         cells = (reject.column or "", reject.reason, reject.message)
-        table.add_row(str(reject.line), *map(_one_line, cells))
+        table.add_row(str(reject.line), *map(one_line, cells))
     return table
 
 

@@ -6,7 +6,7 @@ from rich import filesize
 from rich.console import Console
 from rich.table import Table
 
-from ingest_manager.commands.display import _one_line
+from ingest_manager.commands.display import one_line
 from ingest_manager.customer_state import CustomerState
 from ingest_manager.platform_state import PlatformState
 
@@ -32,7 +32,7 @@ def print_state(state: PlatformState) -> None:
         if customer.paused:
             print(_pause_line(customer))
     for source, problem in state.problems.items():
-        print(f"{source}: {_one_line(problem)}")
+        print(f"{source}: {one_line(problem)}")
     for server, told in state.servers.items():
         print(f"{server}: {told}")
     print(f"unrouted events: {_known(state.unrouted)}")
@@ -41,8 +41,8 @@ def print_state(state: PlatformState) -> None:
 
 
 def _pause_line(state: CustomerState) -> str:
-    note = f": {_one_line(state.pause_note)}" if state.pause_note else ""
-    by = _one_line(state.paused_by or "")
+    note = f": {one_line(state.pause_note)}" if state.pause_note else ""
+    by = one_line(state.paused_by or "")
     return f"{state.customer}: paused since {state.paused_at:%m-%d %H:%M} by {by}{note}"
 
 

@@ -1,6 +1,7 @@
 """The command `ingest-manager verify`: the proof that nothing was lost."""
 
 import json
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated
@@ -16,6 +17,7 @@ from ingest_manager.commands import display
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of
 from ingest_manager.pauses import PauseStore
 from ingest_manager.readback import ReadBack
+from ingest_manager.sandbox import Sandboxes
 from ingest_manager.settings import Settings
 from ingest_manager.verify import Report, Verification, Written
 from ingest_manager.worker import connect_ledger, connect_store
@@ -72,10 +74,10 @@ def _report(
     for chosen in [] if customer in others else customers_of(settings, customer):
         written = verification.verify(chosen)
         if last is not None:
-            read_back = ReadBack(
-                Archive(store), Registry(settings.customer_ingestapps_dir), session, verification.report
-            )
-            _read_back(read_back, chosen, replace(written, loads=written.loads[: last or None]))
+            with closing(Sandboxes(settings)) as sandboxes:
+                registry, report = Registry(settings.customer_ingestapps_dir), verification.report
+                read_back = ReadBack(Archive(store), registry, session, report, sandboxes.transform_of)
+                _read_back(read_back, chosen, replace(written, loads=written.loads[: last or None]))
     for customer_id in sorted(others):
         verification.verify_without_document(customer_id)
     return verification.report

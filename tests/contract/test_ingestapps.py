@@ -10,6 +10,7 @@ import customer_ingestapps
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.registry import IngestApp, Registry
+from customer_ingestapps.samples import find_sample, sample_key
 
 ROOT = Path(customer_ingestapps.__file__).parent
 REGISTRY = Registry(ROOT)
@@ -18,13 +19,18 @@ APPS = [app for customer in CUSTOMERS for app in REGISTRY.apps(customer)]
 MISSING = object()
 
 
+def sample_of(app: IngestApp) -> Path:
+    found = find_sample(app)
+    assert found is not None, f"{app.folder} has no sample"
+    return found
+
+
 def key_of(app: IngestApp) -> str:
-    """Give a key that the app takes: a glob with its stars filled in."""
-    return app.contract.files.keys[0].replace("*", "-1")
+    return sample_key(app, sample_of(app))
 
 
 def sample(app: IngestApp) -> bytes:
-    return (app.folder / "sample.csv").read_bytes()
+    return sample_of(app).read_bytes()
 
 
 def read(app: IngestApp, data: bytes, step: int = 1 << 20) -> list[Chunk]:

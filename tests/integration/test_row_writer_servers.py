@@ -14,7 +14,7 @@ import pytest
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
 from ingest_manager.cassandra_session import CassandraSession, connect
-from ingest_manager.errors import PermanentError, ServerDown, UnknownResult
+from ingest_manager.errors import PermanentError, ServerDown, TransientError, UnknownResult
 from ingest_manager.row_writer import MISSING, RowWriter, TableWriter
 from ingest_manager.settings import Settings
 from ingest_manager.tables import declare_keyspace, declare_table
@@ -130,7 +130,7 @@ def test_the_server_has_nothing_to_say_about_the_batches(session: CassandraSessi
 
 
 def refusal(session: CassandraSession, keyspace: str) -> str:
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(TransientError) as raised:
         RowWriter(session).open(keyspace, readings())
     assert raised.value.reason == "table_mismatch"
     return str(raised.value).removeprefix(f"table {keyspace}.")

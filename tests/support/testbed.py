@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ from ingest_manager import cassandra_session
 from ingest_manager.archive import Archive
 from ingest_manager.pauses import PauseStore
 from ingest_manager.readback import ReadBack
+from ingest_manager.sandbox import Sandboxes
 from ingest_manager.settings import Settings
 from ingest_manager.verify import Difference, Verification
 from ingest_manager.worker import connect_ledger, connect_store
@@ -267,10 +268,11 @@ class Platform:
             _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
         )
         store = connect_store(settings)
-        with cassandra_session.connect(settings) as session:
+        with cassandra_session.connect(settings) as session, closing(Sandboxes(settings)) as sandboxes:
             ledger, paused = connect_ledger(settings, session), PauseStore(session).current()
             proof = Verification(store, ledger, timedelta(minutes=2), paused=paused)
-            read_back = ReadBack(Archive(store), Registry(self.apps), session, proof.report)
+            registry, report = Registry(self.apps), proof.report
+            read_back = ReadBack(Archive(store), registry, session, report, sandboxes.transform_of)
             for customer in customers:
                 written = proof.verify(customer)
                 if deep:

@@ -196,6 +196,45 @@ def test_apps_are_given_after_a_login_only(client):
     assert client.get("/app", auth=("acme", "wrong")).status_code == 401
 
 
+@pytest.fixture
+def one_app(settings, store, session, tmp_path):
+    """A service that knows one app of acme."""
+    folder = tmp_path / "apps" / "acme"
+    folder.mkdir(parents=True)
+    (folder / "app.toml").write_text('[files]\nkeys = ["in/*.csv"]\ncsv_keys = ["back/*.csv"]\n')
+    settings = settings.model_copy(update={"apps_folder": tmp_path / "apps"})
+    with httpx.Client(
+        transport=InProcess(create_app(settings, store=store, session=session)),
+        base_url="http://auth.example",
+    ) as client:
+        yield client
+
+
+def test_file_that_no_app_takes_is_refused_before_it_is_sent(one_app):
+    granted, refused = offer(one_app, "in/A.CSV", "out/b\n.csv").json()["files"]
+    assert granted["key"] == "in/A.CSV"
+    assert refused["violations"] == [
+        {
+            "rule": "no_app",
+            "value": "out/b\\n.csv",
+            "limit": "in/*.csv, back/*.csv",
+            "message": "no ingest app takes 'out/b\\n.csv'; names that are taken: in/*.csv, back/*.csv",
+        }
+    ]
+
+
+def test_file_that_breaks_a_rule_anyhow_is_not_told_of_apps(one_app):
+    [refused] = offer(one_app, "b.pdf").json()["files"]
+    assert [violation["rule"] for violation in refused["violations"]] == ["format"]
+
+
+@pytest.mark.parametrize("toml", [b"\xff", b"[files", b"files = 1\n", b"[files]\nkeys = 5\n", b""])
+def test_apps_that_cannot_be_read_stop_no_upload(one_app, tmp_path, toml):
+    (tmp_path / "apps" / "acme" / "app.toml").write_bytes(toml)
+    [granted] = offer(one_app, "b.csv").json()["files"]
+    assert granted["key"] == "b.csv"
+
+
 def test_upload_is_answered_file_by_file_in_order(client):
     answer = offer(client, "in/a.csv", "b.pdf")
 

@@ -74,6 +74,11 @@ def test_defaults_are_the_documented_ones(document: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
+        ('["id"]', '["id"]\nclustering_order = {id = "desc"}', "clustering_order: 'id' is not in the"),
+        ('["id"]', '["id"]\ndefault_ttl = -1', "table.default_ttl = -1: Input should be greater"),
+        ('["id"]', '["id"]\ndefault_ttl = "1d"', "table.default_ttl = '1d': Input should be a valid integer"),
+        ('["id"]', '["id"]\ncompaction = {class = "Fast"}', "table.compaction: it needs a class; allowed"),
+        ('["id"]', '["id"]\ntime_to_live = 5', "table.time_to_live = 5: Extra inputs are not permitted"),
         (ID, 'id = "integer"', "columns.id.type = 'integer': 'integer' is not a type; allowed are text"),
         (ID, 'id = "counter"', "counter columns cannot be loaded: a repeated load would count twice"),
         (ID, f'{ID}\nx = "list<int>"', "columns.x: a list must be frozen<list<…>>"),

@@ -115,7 +115,7 @@ def test_the_version_changes_with_any_file_of_the_app_only(tmp_path: Path) -> No
     (tmp_path / "acme" / "orders" / "__pycache__").mkdir()
     (tmp_path / "acme" / "orders" / "__pycache__" / "transform.pyc").touch()
     assert registry.pick("acme", "orders.csv").version == first
-    (tmp_path / "acme" / "orders" / "transform.py").write_text("pass\n")
+    (tmp_path / "acme" / "orders" / "rates.csv").write_text("1\n")
     assert registry.pick("acme", "orders.csv").version != first
 
 

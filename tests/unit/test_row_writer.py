@@ -7,13 +7,14 @@ from operator import itemgetter
 
 import pytest
 from cassandra.query import PreparedStatement
+from support.fakes import people_contract
 
 from ingest_manager.batches import BatchLimits, cut_batches, read_limits
 from ingest_manager.cassandra_session import UNSET, unlogged_batch
 from ingest_manager.errors import IngestError, PermanentError, ServerDown, TransientError
 from ingest_manager.pace import MOST, START, Pace
 from ingest_manager.placement import Placement
-from ingest_manager.row_writer import TableWriter
+from ingest_manager.row_writer import RowWriter, TableWriter
 
 LATE = TransientError("late")
 DOWN = ServerDown("gone", server="cassandra")
@@ -254,3 +255,31 @@ def test_the_driver_keeps_a_batchs_values_as_they_were_given():
     batch = unlogged_batch(prepared(), rows, 5)
     assert batch._statements_and_parameters == [(True, b"id-of-the-insert", row) for row in rows]
     assert batch.write_timestamp_us == 5
+
+
+class BeingChanged(Server):
+    """A server whose schema's tables show what cannot be used yet."""
+
+    def execute(self, cql: str, parameters=()) -> list[dict]:
+        if "system_schema.columns" not in cql:
+            return []
+        columns = {"id": ("int", "partition_key", 0), "name": ("text", "regular", -1)}
+        return [
+            {
+                "column_name": name,
+                "type": cql_type,
+                "kind": kind,
+                "position": position,
+                "clustering_order": "none",
+            }
+            for name, (cql_type, kind, position) in columns.items()
+        ]
+
+    def prepare(self, _: str) -> PreparedStatement:
+        raise PermanentError("Undefined column name name", "cassandra_refused")
+
+
+def test_a_column_that_is_just_being_added_is_a_passing_fault():
+    with pytest.raises(TransientError, match="the table is being changed: Undefined column") as raised:
+        RowWriter(BeingChanged()).open("acme", people_contract())
+    assert raised.value.reason == "table_mismatch"

@@ -19,7 +19,7 @@ OURS = {
 }
 ALLOWED = {
     "customer_ingestapps": set(),
-    "bucket_policies": set(),
+    "bucket_policies": {"customer_ingestapps.globs"},  # which names an app takes, and nothing of the readers
     "fetchdata": {"bucket_policies.rules", "bucket_policies.api", "customer_ingestapps"},
     "ingest_manager": {
         "bucket_policies.allowances", "bucket_policies.certificates", "bucket_policies.constraints",

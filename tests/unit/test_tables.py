@@ -1,16 +1,20 @@
 """Tables: made from an app's contract, widened, never changed otherwise; compared before every load."""
 
+from typing import Any
+
 import pytest
 
 from customer_ingestapps.contract import AppContract
-from ingest_manager.errors import PermanentError
+from ingest_manager.errors import PermanentError, TransientError
 from ingest_manager.tables import (
     check_table,
     create_statement,
     declare_keyspace,
     declare_table,
     declared_table,
+    differences,
     insert_statement,
+    keyspace_differences,
     quoted,
 )
 
@@ -26,31 +30,48 @@ class Server:
     """A server with at most one table; keeps what it was asked to change."""
 
     def __init__(
-        self, present: dict[str, tuple[str, str, int]] | None, types: dict[str, dict[str, str]] | None = None
+        self,
+        present: dict[str, tuple[str, str, int]] | None,
+        types: dict[str, dict[str, str]] | None = None,
+        *,
+        order: dict[str, str] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> None:
         self.present = present
         self.types = types or {}
+        self.order = order or {}
+        self.options = {"default_time_to_live": 0, "gc_grace_seconds": 864_000, "comment": ""} | (
+            options or {}
+        )
         self.changes: list[str] = []
 
     def execute(self, cql: str, parameters=()) -> list[dict]:
+        if "system_schema.tables" in cql:
+            return [self.options]
         if "system_schema.types" in cql:
             fields = self.types.get(parameters[1])
             return [{"field_names": list(fields), "field_types": list(fields.values())}] if fields else []
         if parameters:
             assert parameters == ("acme", "flights")
             return [
-                {"column_name": name, "type": kind, "kind": place, "position": position}
+                {
+                    "column_name": name,
+                    "type": kind,
+                    "kind": place,
+                    "position": position,
+                    "clustering_order": self.order.get(name, "asc" if place == "clustering" else "none"),
+                }
                 for name, (kind, place, position) in (self.present or {}).items()
             ]
         self.changes.append(cql)
         return []
 
 
-def contract(**columns: str) -> AppContract:
+def contract(options: dict[str, Any] | None = None, **columns: str) -> AppContract:
     declared = {name: kind for name, (kind, _, _) in PRESENT.items()} | columns
     key = {"partition_key": ["time_hour"], "clustering_key": ["carrier", "flight"]}
     files = {"keys": ["flights/*.csv"], "format": "csv"}
-    return AppContract(files=files, table={"name": "flights", **key}, columns=declared)
+    return AppContract(files=files, table={"name": "flights", **key, **(options or {})}, columns=declared)
 
 
 CREATE = (
@@ -106,7 +127,7 @@ def test_another_key_is_refused():
 
 
 def mismatch(present: dict | None, declared: AppContract) -> str:
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(TransientError) as raised:
         check_table(Server(present), "acme", declared_table(declared))
     assert raised.value.reason == "table_mismatch"
     return str(raised.value)
@@ -173,7 +194,7 @@ def contract_with_types() -> AppContract:
 
 
 def test_types_are_made_before_those_that_use_them():
-    server = Server(None, {"person": PERSON, "address": ADDRESS})
+    server = Server(None)
     declare_table(server, "acme", contract_with_types())
     assert server.changes == [
         'CREATE TYPE IF NOT EXISTS "acme"."address" ("street" text, "zip" int)',
@@ -185,7 +206,7 @@ def test_types_are_made_before_those_that_use_them():
     ]
 
 
-@pytest.mark.parametrize("there", [{}, {"zip": "int", "street": "text"}, {"street": "text", "zip": "bigint"}])
+@pytest.mark.parametrize("there", [{"zip": "int", "street": "text"}, {"street": "text", "zip": "bigint"}])
 def test_a_type_with_other_fields_is_refused(there: dict[str, str]):
     present = {
         "id": ("int", "partition_key", 0),
@@ -193,6 +214,113 @@ def test_a_type_with_other_fields_is_refused(there: dict[str, str]):
         "seen": ("map<text, frozen<list<int>>>", "regular", -1),
     }
     server = Server(present, {"person": PERSON, "address": there})
-    with pytest.raises(PermanentError, match="uses the type address with the fields") as raised:
+    with pytest.raises(TransientError, match=r"type acme\.address has the fields") as raised:
         check_table(server, "acme", declared_table(contract_with_types()))
     assert raised.value.reason == "table_mismatch"
+
+
+OPTIONS = {
+    "clustering_order": {"flight": "desc"},
+    "default_ttl": 86_400,
+    "gc_grace_seconds": 3600,
+    "comment": "the day's flights",
+    "compaction": {"class": "TimeWindowCompactionStrategy", "compaction_window_size": 1},
+}
+LIVE_COMPACTION = {
+    "class": "org.apache.cassandra.db.compaction.TimeWindowCompactionStrategy",
+    "compaction_window_size": "1",
+    "max_threshold": "32",
+}
+
+
+def test_options_are_a_part_of_the_table_from_the_start():
+    server = Server(None)
+    declare_table(server, "acme", contract(OPTIONS))
+    assert server.changes == [
+        CREATE + ' WITH CLUSTERING ORDER BY ("carrier" ASC, "flight" DESC) AND default_time_to_live = 86400 '
+        "AND gc_grace_seconds = 3600 AND comment = 'the day''s flights' AND compaction = "
+        "{'class': 'TimeWindowCompactionStrategy', 'compaction_window_size': '1'}"
+    ]
+
+
+def test_options_as_declared_are_no_difference():
+    options = {
+        "default_time_to_live": 86_400,
+        "gc_grace_seconds": 3600,
+        "comment": "the day's flights",
+        "compaction": LIVE_COMPACTION,
+    }
+    assert (
+        differences(Server(PRESENT, order={"flight": "desc"}, options=options), "acme", contract(OPTIONS))
+        == []
+    )
+
+
+def test_changed_options_are_set_one_by_one():
+    server = Server(PRESENT, options={"default_time_to_live": 60, "compaction": LIVE_COMPACTION})
+    declared = contract({"default_ttl": 0, "compaction": {"class": "LeveledCompactionStrategy"}})
+    assert [str(change) for change in declare_table(server, "acme", declared)] == [
+        "table acme.flights has default_time_to_live 60, the app declares 0",
+        (
+            "table acme.flights has compaction {'class': 'TimeWindowCompactionStrategy'}, "
+            "the app declares {'class': 'LeveledCompactionStrategy'}"
+        ),
+    ]
+    assert server.changes == [
+        'ALTER TABLE "acme"."flights" WITH default_time_to_live = 0',
+        "ALTER TABLE \"acme\".\"flights\" WITH compaction = {'class': 'LeveledCompactionStrategy'}",
+    ]
+
+
+def test_options_that_are_not_declared_are_left_but_rows_that_expire_are_told():
+    server = Server(PRESENT, options={"default_time_to_live": 60, "gc_grace_seconds": 7})
+    assert [(one.kind, one.message) for one in differences(server, "acme", contract())] == [
+        ("note", "lets its rows expire after 60 seconds, of which the app says nothing")
+    ]
+
+
+def test_another_order_is_refused():
+    assert refusal(Server(PRESENT), contract({"clustering_order": {"flight": "desc"}})) == (
+        "table acme.flights is ordered by 'flight' asc, the app declares desc: Cassandra cannot change that"
+    )
+
+
+def test_every_refusal_is_told_at_once_and_says_what_to_do():
+    found = differences(Server(PRESENT), "acme", contract(distance="text", flight="bigint", new="int"))
+    assert [(one.kind, one.message) for one in found] == [
+        ("refused", "has column 'flight' of type int, the app declares bigint"),
+        ("refused", "has column 'distance' of type int, the app declares text"),
+        ("change", "has no column 'new'"),
+    ]
+    assert "name another table in the app" in found[0].remedy
+
+
+def test_a_column_that_the_app_does_not_name_is_a_note():
+    server = Server(PRESENT | {"old": ("text", "regular", -1)})
+    [found] = differences(server, "acme", contract())
+    assert (found.kind, found.message) == (
+        "note",
+        "has a column 'old' that the app does not name; it is left as it is",
+    )
+
+
+class Keyspaces:
+    """A server that is asked for a keyspace."""
+
+    def __init__(self, *replications: dict[str, str]) -> None:
+        self.rows = [{"replication": replication} for replication in replications]
+
+    def execute(self, _: str, parameters=()) -> list[dict]:
+        assert parameters == ("acme",)
+        return self.rows
+
+
+def test_a_keyspace_is_made_once_and_then_left():
+    wanted = {"class": "SimpleStrategy", "replication_factor": "1"}
+    there = {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"}
+    [missing] = keyspace_differences(Keyspaces(), "acme", wanted)
+    assert (missing.kind, str(missing)) == ("change", "keyspace acme does not exist")
+    assert missing.statement.startswith('CREATE KEYSPACE IF NOT EXISTS "acme"')
+    assert keyspace_differences(Keyspaces(there), "acme", wanted) == []
+    [other] = keyspace_differences(Keyspaces(there | {"replication_factor": "3"}), "acme", wanted)
+    assert other.kind == "note"
