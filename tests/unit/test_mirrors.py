@@ -138,7 +138,7 @@ def test_columns_of_the_ledger_are_read_out_of_its_schema():
     found = ledger_columns()
 
     assert found["grants"] == ["customer", "last_upload", "upload_id", "sizes"]
-    assert found["loads_by_day"] == ["customer", "day", "event_at", "load_id"]
+    assert found["loads_by_upload"] == ["customer", "upload_id", "load_id"]
     assert found["loads"][0] == "load_id"
     assert {"lease_until", "table_rows", "replays", "earlier"} <= set(found["loads"])
     assert {"PRIMARY", "comment", "WITH"} & {name for names in found.values() for name in names} == set()
