@@ -131,11 +131,7 @@ class Replayer:
 
     def _of_ledger(self, selection: Selection) -> Iterator[Candidate]:
         """Yield what the ledger's indexes find; a glob or a reason is no question to them."""
-        asked = LoadFilter(
-            customer=selection.customer,
-            since=selection.since,
-            until=selection.until,
-        )
+        asked = LoadFilter(customer=selection.customer, since=selection.since, until=selection.until)
         for status in selection.statuses or (_WITH_REASON if selection.reason else [None]):
             for load in self.ledger.search(replace(asked, status=status)):
                 yield Candidate(load, event_of(load))

@@ -69,13 +69,14 @@ class Verification:
         """Compare a customer's buckets and loads; what differs is added to the report."""
         self._now = self._clock()  # before the listing: what changes later is not compared with it
         places = self._places(customer)
+        projected = self._ledger.projected(customer.id)  # before the loads, which only go on from there
         loads = self._loads(customer, places.staged)
         for load in loads.values():
             self._check(load, customer, places)
         for load_id, version in places.staged.items():
             if load_id not in loads:
                 self._check_unknown(customer, load_id, version)
-        self._check_statistics(customer, loads)
+        self._check_statistics(customer, loads, projected)
         known = {key for load in loads.values() for key in (object_key(load), rejects_key(load))}
         for key in sorted(places.archived - known):
             self._differ(customer.id, "", key, "is in the archive, but the ledger does not know its load")
@@ -153,9 +154,10 @@ class Verification:
         times = (load.started_at, load.ended_at, load.placed_at)
         return any(moment is not None and moment >= self._now for moment in times)
 
-    def _check_statistics(self, customer: Customer, loads: Mapping[UUID, Load]) -> None:
+    def _check_statistics(
+        self, customer: Customer, loads: Mapping[UUID, Load], projected: Mapping[UUID, LoadFigures | None]
+    ) -> None:
         """Compare the ledger's figures with those that statistics are made of."""
-        projected = self._ledger.projected(customer.id)
         for load in loads.values():
             is_settled = load.status.is_outcome and load.placed_at is not None
             if not is_settled or self._has_just_changed(load) or load.customer != customer.id:
