@@ -41,9 +41,8 @@ def answering(instance: Instance, rounds: int) -> list[Measure]:
 
 def _questions(ledger: Ledger, settings: Settings, newest: datetime) -> dict[str, Callable[[], object]]:
     day_ago = newest - timedelta(days=1)
-    replayer = Replayer(
-        ledger, Archive(connect_store(settings)), Registry(settings.customer_ingestapps_dir), {CUSTOMER}
-    )
+    registry = Registry(settings.customer_ingestapps_dir)
+    replayer = Replayer(ledger, Archive(connect_store(settings)), registry, {CUSTOMER})
     failed = Selection(customer=CUSTOMER, statuses=frozenset([LoadStatus.FAILED]))
     lately = Selection(customer=CUSTOMER, since=newest - 1_000 * EVERY)
     return {
@@ -58,8 +57,10 @@ def _questions(ledger: Ledger, settings: Settings, newest: datetime) -> dict[str
             ledger.figures(CUSTOMER, day_ago, newest + EVERY), customer=CUSTOMER
         ),
         "replay --status failed --dry-run (100)": lambda: replayer.plan(failed),
-        "replay --since … --dry-run (1,000)": lambda: replayer.plan(lately),
-        "replay --dry-run of all (100,000)": lambda: replayer.plan(Selection(customer=CUSTOMER)),
+        "replay --since … --dry-run (1,000; no app takes them)": lambda: replayer.plan(lately),
+        "replay --dry-run of all (100,000; no app takes them)": lambda: replayer.plan(
+            Selection(customer=CUSTOMER)
+        ),
     }
 
 
