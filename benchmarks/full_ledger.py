@@ -38,7 +38,7 @@ def made_loads(customer: str, count: int, newest: datetime) -> Iterator[Load]:
             customer=customer,
             bucket=f"staging-{customer}",
             key=key,
-            version_id="v1",
+            version_id=str(uuid.UUID(int=number)),
             status=LoadStatus.FAILED if is_failed else loaded,
             reason="app_refused" if is_failed else None,
             attempts=1,

@@ -102,22 +102,22 @@ def _with_times(loads: pl.DataFrame, by: Period | None) -> pl.DataFrame:
 
 def _statistics(loads: pl.DataFrame, keys: Sequence[str]) -> Iterator[LoadStatistics]:
     in_order = loads.sort("started_at", "ended_at", nulls_last=True)
-    groups = in_order.with_columns(alone=_seconds_alone(keys)).group_by(keys).agg(*_aggregates())
+    groups = in_order.with_columns(alone=_milliseconds_alone(keys)).group_by(keys).agg(*_aggregates())
     return map(_view, groups.iter_rows(named=True))
 
 
-def _seconds_alone(keys: Sequence[str]) -> pl.Expr:
+def _milliseconds_alone(keys: Sequence[str]) -> pl.Expr:
     """Return how long each load ran that none before it did, in the order of their starts, in its group."""
     before = pl.col("ended_at").cum_max().forward_fill().shift(1).over(keys)
     alone = pl.col("ended_at") - pl.max_horizontal(pl.col("started_at"), before)
-    return alone.dt.total_milliseconds().clip(0) / 1000
+    return alone.dt.total_milliseconds().clip(0)
 
 
 def _aggregates() -> Iterator[pl.Expr]:
     yield pl.len().alias("objects")
     yield pl.col("size").sum().alias("bytes")
     yield pl.col("rows_read", "rows_written", "rows_rejected", "rows_dropped").sum()
-    yield pl.col("alone").sum().alias("busy_seconds")
+    yield (pl.col("alone").sum() / 1000).alias("busy_seconds")
     yield pl.col("event_at").min().alias("first_at")
     yield pl.col("event_at").max().alias("last_at")
     for status in LoadStatus:

@@ -22,8 +22,8 @@ STAGE_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 LOAD_REASONS = frozenset(
     {
         "app_refused", "cassandra_no_answer", "cassandra_refused", "cassandra_unauthorized",
-        "cassandra_unsupported", "format", "gone", "internal_error", "name", "passing_fault", "size",
-        "store_fault", "table_mismatch", "too_many_files", "worker_died",
+        "cassandra_unsupported", "format", "gone", "internal_error", "name", "over_quota", "passing_fault",
+        "size", "store_fault", "table_mismatch", "too_many_files", "worker_died",
     }
 )  # fmt: skip
 """Reasons of loads beside those of the content; the store has codes of its own, which count as `other`."""
@@ -118,7 +118,7 @@ class ManagerMetrics:
         )
         self._open = declare.gauge("open_objects", "Objects without an outcome.", "customer")
         self._failed = declare.gauge(
-            "failed_loads", "Loads that failed and were not replayed since.", "customer"
+            "failed_loads", "Loads that failed and were neither replayed nor discarded.", "customer"
         )
         self._used = declare.gauge("used_bytes", "Bytes in staging and granted.", "customer")
         self._quota = declare.gauge("quota_bytes", "What these may be, by the document.", "customer")

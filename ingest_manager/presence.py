@@ -31,24 +31,36 @@ def present_loads(archive: Archive, loads: Iterable[Load]) -> set[UUID]:
 
 def _absent(archive: Archive, loads: list[Load]) -> Iterator[UUID]:
     """Yield the ids of those of one bucket's loads whose object is in neither place."""
-    store = archive.store
-    if len(loads) > _FEW:
-        archived = ((key, "") for key in store.keys(archive_of(loads[0]), OBJECTS))
-        loads = _unlisted(loads, archived, lambda load: (object_key(load), ""))
-    if len(loads) > _FEW:
-        staged = ((version.key, version.version_id) for version in store.versions(loads[0].bucket))
-        loads = _unlisted(loads, staged, lambda load: (load.key, load.version_id))
+    for names, name_of in _places(archive, loads[0]):
+        listed = _listed(names, {name_of(load) for load in loads}) if len(loads) > _FEW else None
+        if listed is None:
+            yield from _asked_for(archive, loads)
+            return
+        loads = [load for load in loads if name_of(load) not in listed]
+    yield from (load.load_id for load in loads)
+
+
+def _places(archive: Archive, load: Load) -> Iterator[tuple[Iterator[Name], Callable[[Load], Name]]]:
+    """Yield the list of the archive and that of staging, with how a load's object is named in it."""
+    archived = ((key, "") for key in archive.store.keys(archive_of(load), OBJECTS))
+    yield archived, lambda load: (object_key(load), "")
+    staged = ((version.key, version.version_id) for version in archive.store.versions(load.bucket))
+    yield staged, lambda load: (load.key, load.version_id)
+
+
+def _listed(names: Iterator[Name], wanted: set[Name]) -> set[Name] | None:
+    """Read a list, or give it up after a page where few of its names are wanted."""
+    listed = set[Name]()
+    with suppress(ObjectGone):  # no such bucket
+        listed.update(islice(names, _PAGE))
+        if len(listed) == _PAGE and len(listed & wanted) < _WORTH_A_PAGE:
+            return None
+        listed.update(names)
+    return listed
+
+
+def _asked_for(archive: Archive, loads: list[Load]) -> Iterator[UUID]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for load, is_present in zip(loads, pool.map(archive.has, loads), strict=True):
             if not is_present:
                 yield load.load_id
-
-
-def _unlisted(loads: list[Load], names: Iterator[Name], name_of: Callable[[Load], Name]) -> list[Load]:
-    """Return the loads that a bucket's list lacks; the list is given up where few of them are in it."""
-    wanted, found = {name_of(load) for load in loads}, set[Name]()
-    with suppress(ObjectGone):  # no such bucket
-        found.update(islice(names, _PAGE))
-        if len(found & wanted) >= _WORTH_A_PAGE:
-            found.update(names)
-    return [load for load in loads if name_of(load) not in found]

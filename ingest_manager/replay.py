@@ -142,11 +142,7 @@ class Replayer:
         return (Candidate(load, event_of(load)) for load in found)
 
     def _search(self, selection: Selection) -> Iterator[Load]:
-        asked = LoadFilter(
-            customer=selection.customer,
-            since=selection.since,
-            until=selection.until,
-        )
+        asked = LoadFilter(customer=selection.customer, since=selection.since, until=selection.until)
         for status in selection.statuses or (_WITH_REASON if selection.reason else [None]):
             yield from self.ledger.search(replace(asked, status=status))
         if selection.statuses:  # what is on its way may have had them, see `_is_wanted`

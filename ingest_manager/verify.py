@@ -109,13 +109,14 @@ class Verification:
     def _compare(self, customer_id: str, customer: Customer | None) -> Written:
         self._now = self._clock()  # before the listing: what changes later is not compared with it
         places = self._places(customer_id, is_expected=customer is not None)
+        projected = self._ledger.projected(customer_id)  # before the loads, which only go on from there
         loads = self._loads(customer_id, places.staged)
         for load in loads.values():
             self._check(load, customer, places)
         for load_id, version in places.staged.items():
             if load_id not in loads:
                 self._check_unknown(customer_id, load_id, version, has_document=customer is not None)
-        self._check_statistics(customer_id, loads)
+        self._check_statistics(customer_id, loads, projected)
         named = {key for load in loads.values() for key in self._named_by(load)}
         for key in sorted(places.archived - named):
             self._differ(customer_id, "", key, "is archived, but no load names it")
@@ -202,9 +203,10 @@ class Verification:
         if is_open or load.rows_rejected:
             yield rejects_key(load)
 
-    def _check_statistics(self, customer_id: str, loads: Mapping[UUID, Load]) -> None:
+    def _check_statistics(
+        self, customer_id: str, loads: Mapping[UUID, Load], projected: Mapping[UUID, LoadFigures | None]
+    ) -> None:
         """Compare the ledger's figures with those that statistics are made of."""
-        projected = self._ledger.projected(customer_id)
         for load in loads.values():
             is_settled = load.status.is_outcome and load.placed_at is not None
             if not is_settled or self._has_just_changed(load) or load.customer != customer_id:

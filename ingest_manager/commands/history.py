@@ -15,8 +15,9 @@ MOST_LOADS = 1_000_000  # of one answer
 
 def history(
     customer: OneCustomer = None,
-    key: Annotated[str | None, typer.Option("--key", help="Only the versions of this object.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Only the versions of this key.")] = None,
     since: Since = None,
+    until: Annotated[str | None, typer.Option("--until", help="Objects before then.")] = None,
     status: Annotated[LoadStatus | None, typer.Option("--status", help="Only this status.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LOADS, help="At most so many.")] = 100,
     as_json: AsJson = False,
@@ -27,8 +28,16 @@ def history(
     Examples:
       1. ingest-manager history --customer customer-1 --limit 20
       2. ingest-manager history --status failed --since 24h --json
+      3. ingest-manager history --customer customer-1 --key orders/2026-01-31.csv
     """
-    query = LoadQuery(customer=customer, key=key, since=moment_of(since), status=status, limit=limit)
+    query = LoadQuery(
+        customer=customer,
+        key=key,
+        since=moment_of(since),
+        until=moment_of(until),
+        status=status,
+        limit=limit,
+    )
     with open_ledger(Settings()) as ledger:
         loads = find_loads(ledger, query)
     if as_json:

@@ -1,14 +1,16 @@
 """What the manager counts, and what its gauges show."""
 
+import re
 from typing import Any
 
 from support import fakes
 from support.scrapes import Scrape
 
+from customer_ingestapps.reasons import page
 from ingest_manager.customer_state import CustomerState
 from ingest_manager.loads import LoadStatus
 from ingest_manager.measures import Measures
-from ingest_manager.metrics import Figures, ManagerMetrics
+from ingest_manager.metrics import Figures, ManagerMetrics, reason_label
 
 
 def scrape(metrics: ManagerMetrics) -> Scrape:
@@ -42,6 +44,13 @@ def test_reasons_are_those_of_a_closed_list() -> None:
     for reason in ("damaged", "worker_died", "AccessDenied", "SlowDown", None):
         metrics.load_ended(fakes.load(LoadStatus.FAILED, reason=reason), Measures())
     assert values(metrics, "unloaded_total", customer="acme") == {"damaged": 1, "worker_died": 1, "other": 3}
+
+
+def test_every_reason_of_the_page_has_its_own_label() -> None:
+    others = page().partition("## Not of the content")[2].splitlines()
+    codes = [code for line in others for code in re.findall(r"`([a-z_]+)`", line.split(" | ")[0])]
+    assert len(codes) > 8
+    assert {code for code in codes if reason_label(code) != code} == {"duplicate"}  # which is loaded already
 
 
 def test_counters_of_a_customer_begin_at_nothing_so_that_their_first_step_is_seen() -> None:

@@ -81,6 +81,13 @@ def test_many_objects_are_listed_and_not_asked_for(store: CountingStore) -> None
     assert (store.questions, store.names) == (0, 2_500)
 
 
+def test_many_objects_that_are_in_no_list_are_not_asked_for_either(store: CountingStore) -> None:
+    asked = loads(900)
+    stage(store, *asked[:3])
+    assert present(store, asked) == asked[:3]
+    assert store.questions == 0
+
+
 def test_list_of_mostly_other_objects_is_given_up_after_a_page(store: CountingStore) -> None:
     asked = loads(300)
     archive(store, *(fakes.load(key=f"other-{number}.csv") for number in range(5_000)), *asked)
