@@ -22,6 +22,7 @@ def main() -> None:
     code, *libraries = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - line by line, to the end
     sys.path += [*libraries, str(Path(code).parent)]
     try:
         _serve(_transform(Path(code)), sys.stdin.buffer, answers)

@@ -6,6 +6,7 @@ What an app answers is a stranger's: it is checked before anything is made of it
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ MOST_COLUMNS = 2_000
 MOST_CELLS = 20_000_000
 _MOST_VECTOR = 8_192
 _END = b"\n"
+_BEGIN = b"\xff\xff\xff\xff"
 _NESTED = (list, dict)
 
 
@@ -39,7 +41,7 @@ class AnswerBytes(Protocol):
 class AppWire(Protocol):
     """One way to talk to an app."""
 
-    def write(self, batch: pl.DataFrame, /) -> bytes:
+    def write(self, batch: pl.DataFrame, /) -> memoryview:
         """Write a batch."""
 
     def read(self, answer: AnswerBytes, /) -> pa.Table:
@@ -53,9 +55,9 @@ class AppWire(Protocol):
 class JsonWire:
     """One object a line, `_row` first; an empty line ends batch and answer."""
 
-    def write(self, batch: pl.DataFrame) -> bytes:
+    def write(self, batch: pl.DataFrame) -> memoryview:
         """Write a batch; null is no value."""
-        return batch.write_ndjson().encode() + _END
+        return memoryview(batch.write_ndjson().encode() + _END)
 
     def read(self, answer: AnswerBytes) -> pa.Table:
         """Read one object a line; numbers keep their digits."""
@@ -74,19 +76,23 @@ class JsonWire:
         return _numbered(pa.table(table))
 
 
+@dataclass(frozen=True, slots=True)
 class ArrowWire:
     """A whole IPC stream for each batch and each answer."""
 
-    def write(self, batch: pl.DataFrame) -> bytes:
-        """Write a batch as one record batch; texts are `utf8`."""
+    has_large_texts: bool = False
+    """Whether texts are `large_utf8`, as polars has them, and not `utf8`, which every library knows."""
+
+    def write(self, batch: pl.DataFrame) -> memoryview:
+        """Write a batch as one record batch."""
         table = batch.to_arrow().combine_chunks()
-        fields = [(name, pa.int64() if name == ROW else pa.string()) for name in table.column_names]
-        table = table.cast(pa.schema(fields))
+        if not self.has_large_texts:
+            fields = [(name, pa.int64() if name == ROW else pa.string()) for name in table.column_names]
+            table = table.cast(pa.schema(fields))
         sink = pa.BufferOutputStream()
         with ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
-        written: bytes = sink.getvalue().to_pybytes()
-        return written
+        return memoryview(sink.getvalue())
 
     def read(self, answer: AnswerBytes) -> pa.Table:
         """Read one stream to its end mark."""
@@ -115,14 +121,20 @@ class _Source:
 
     def __init__(self, answer: AnswerBytes) -> None:
         self._answer = answer
+        self._is_begun = False
         self.fault: Exception | None = None
 
     def read(self, size: int) -> bytes:
         try:
-            return self._answer.read(size)
+            found = self._answer.read(size)
         except Exception as error:
             self.fault = error
             raise
+        if not self._is_begun and found != _BEGIN:  # else any text is the length of something very large
+            self.fault = refused(f"it is no Arrow stream: it begins with {found!r}")
+            raise self.fault
+        self._is_begun = True
+        return found
 
 
 def refused(message: str) -> FileRejected:
