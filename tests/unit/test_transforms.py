@@ -285,9 +285,25 @@ def test_rejects_can_be_sent_again_as_they_are() -> None:
     with RejectsFile(app().contract.files) as rejects:
         rejects.add(chunk.header, chunk.rejects)
         again = rejects.rewound().read()
-    assert again == b"ID,Name,price,line,column,reason\n2,pear,0.7,3,,app_rejected\n"
+    assert again == b"ID,Name,price,line,column,reason\n2,pear,0.7,3,,app_rejected: no pears\n"
     [chunk] = read(code, again)
     assert chunk.rejects[0].fields == ("2", "pear", "0.7")
+
+
+def test_rejects_of_json_have_the_apps_words_and_can_be_sent_again() -> None:
+    ingest_app = app({"id": "int", "name": "text"}, format="jsonl")
+
+    def code(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(_reject=pl.lit('no: "pears"'))
+
+    text = b'{"id": 1}\n'
+    for _ in range(2):
+        [chunk] = read(code, text, ingest_app)
+        with RejectsFile(ingest_app.contract.files) as rejects:
+            rejects.add(chunk.header, chunk.rejects)
+            text = rejects.rewound().read()
+        added = r'"line": 1, "column": null, "reason": "app_rejected: no: \"pears\""'
+        assert text.decode() == f'{{"id": 1, {added}}}\n'
 
 
 def test_a_file_with_a_column_of_a_batchs_own_names_is_refused() -> None:
