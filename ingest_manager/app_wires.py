@@ -101,7 +101,8 @@ class ArrowWire:
             stream = ipc.open_stream(pa.PythonFile(source, mode="r"))
             _check_size(0, len(stream.schema.names))
             for field in stream.schema:
-                _check_type(field.name, field.type)
+                if not _is_taken(field.type):
+                    raise refused(f"its column {field.name!r} has the type {field.type}, which is not taken")
             table = stream.read_all()
             _check_size(table.num_rows, table.num_columns)
             table.validate(full=True)
@@ -199,8 +200,8 @@ def _check_size(rows: int, columns: int) -> None:
         raise refused(f"it has {rows} rows of {columns} columns, allowed are {MOST_CELLS} cells")
 
 
-def _check_type(name: str, found: pa.DataType, depth: int = 0) -> None:
-    """Let pass what takes as much room as it has bytes: no dictionaries, no views."""
+def _is_taken(found: pa.DataType, depth: int = 0) -> bool:
+    """Let pass what takes as much room as it has bytes: no dictionaries, no views, no lists of nothing."""
     inner = [found.field(place) for place in range(found.num_fields)]
     is_plain = types.is_primitive(found) or types.is_null(found) or types.is_decimal(found)
     is_sized = any(
@@ -212,8 +213,6 @@ def _check_type(name: str, found: pa.DataType, depth: int = 0) -> None:
     )  # fmt: skip
     is_fixed = types.is_fixed_size_binary(found) and found.byte_width > 0
     is_vector = types.is_fixed_size_list(found) and 0 < found.list_size <= _MOST_VECTOR
-    is_hollow = depth and (types.is_null(found) or (types.is_struct(found) and not inner))
-    if depth > MOST_LEVELS or is_hollow or not (is_plain or is_sized or is_fixed or is_vector):
-        raise refused(f"its column {name!r} has the type {found}, which is not taken")
-    for field in inner:
-        _check_type(name, field.type, depth + 1)
+    is_hollow = depth > 0 and (types.is_null(found) or (types.is_struct(found) and not inner))
+    is_sound = (is_plain or is_sized or is_fixed or is_vector) and not is_hollow
+    return is_sound and depth <= MOST_LEVELS and all(_is_taken(field.type, depth + 1) for field in inner)

@@ -1,20 +1,27 @@
 """Customers' code in processes of its own, with bubblewrap and without: what it may, and how it ends."""
 
+import json
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.hostile_apps import HONEST, HOSTILE, hostile_app, python_app
+from support.app_documents import app_toml
+from support.hostile_apps import HONEST, HOSTILE, hostile_app, python_app, write_program
+from typer.testing import CliRunner
 
+import customer_ingestapps
 from bucket_policies.errors import SettingsError
+from customer_ingestapps.contract import AppContract
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.registry import IngestApp
+from ingest_manager.cli import cli
 from ingest_manager.confinement import choose_confinement
 from ingest_manager.errors import GivenBack, TransientError
 from ingest_manager.sandbox import Sandboxes
@@ -312,10 +319,9 @@ class TestPrograms:
         build = [go, "build", "-o", tmp_path / "app" / "flights", source]
         subprocess.run(build, check=True, env=os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"})
         app = hostile_app(tmp_path / "app", HONEST, command=["./flights"])
-        columns = {**app.contract.columns, "departure_date": "date"}
-        document = app.contract.model_dump() | {"columns": columns}
+        document = app.contract.model_dump() | {"columns": {"id": "int", "departure_date": "date"}}
         document["files"] = document["files"] | {"extra_columns": "ignore"}
-        object.__setattr__(app, "contract", type(app.contract).model_validate(document))
+        app = replace(app, contract=AppContract.model_validate(document))
         [chunk] = load(sandboxes, app, self.FLIGHTS)
         days = [day.isoformat() for day in chunk.frame["departure_date"]]
         assert (chunk.frame["id"].to_list(), days) == ([1, 2], ["2013-01-31", "2013-12-01"])
@@ -352,3 +358,63 @@ class TestPrograms:
             "app_exited",
             f"{EXITED}: ./missing: No such file or directory",
         )
+
+
+def test_the_examples_of_the_contracts_page_do_what_they_say(confined: Sandboxes, tmp_path: Path) -> None:
+    page = (Path(customer_ingestapps.__file__).parent / "README.md").read_text()
+    examples = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    in_python, ndjson, arrow = examples
+    rows = b'id,price,state\n1,"0,5",ok\n2,-1,ok\n3,7,cancelled\n'
+    app = priced(python_app(tmp_path / "python", in_python))
+    [chunk] = load(confined, app, rows)
+    assert chunk.frame.rows() == [(1, 0.5)]
+    assert [(reject.line, reject.message) for reject in chunk.rejects] == [(3, "a price below zero")]
+    assert chunk.drops == {"cancelled": 1}
+    for wire, code in (("ndjson", ndjson), ("arrow", arrow)):
+        app = priced(hostile_app(tmp_path / wire, HONEST, wire=wire))
+        (tmp_path / wire / "app.py").write_text(code)
+        [chunk] = load(confined, app, rows.replace(b'"0,5"', b'"0,5"' if wire == "ndjson" else b"0.5"))
+        assert chunk.frame.rows() == [(1, 0.5), (2, -1.0), (3, 7.0)]
+
+
+def priced(app: IngestApp) -> IngestApp:
+    """Return the app with a table of prices."""
+    document = app.contract.model_dump() | {"columns": {"id": "int", "price": "double"}}
+    document["files"] = document["files"] | {"extra_columns": "ignore"}
+    return replace(app, contract=AppContract.model_validate(document))
+
+
+def test_a_check_runs_an_apps_code_in_the_sandbox_and_tells_its_faults(tmp_path: Path) -> None:
+    (tmp_path / "policies" / "customers").mkdir(parents=True)
+    document = {"formats": [".csv"], "number_files": 1, "data_sizes": 1}
+    (tmp_path / "policies" / "customers" / "acme.json").write_text(json.dumps(document))
+    app = tmp_path / "apps" / "acme"
+    write_program(app, HONEST)
+    (app / "app.toml").write_text(
+        app_toml(
+            files={"keys": ["*.csv"], "format": "csv"},
+            transform={"kind": "program", "command": ["python3", "app.py"], "missing_rows": "drop"},
+            table={"name": "t", "partition_key": ["id"]},
+            columns={"id": "int", "name": "text"},
+        )
+    )
+    (tmp_path / "f.csv").write_bytes(ROWS)
+    environment = {
+        "BUCKET_POLICIES_DIR": str(tmp_path / "policies"),
+        "CUSTOMER_INGESTAPPS_DIR": str(tmp_path / "apps"),
+    }
+
+    def check() -> tuple[int, list[str]]:
+        arguments = ["check", str(tmp_path / "f.csv"), "--customer", "acme"]
+        done = CliRunner().invoke(cli, arguments, env=environment)
+        return done.exit_code, done.stdout.splitlines()
+
+    assert check() == (
+        0,
+        ["f.csv: would be loaded by app acme", "rows: 2 read, 2 would be written, 0 rejected"],
+    )
+    write_program(app, HOSTILE["too few"])
+    assert check()[1][1] == "rows: 2 read, 1 would be written, 0 rejected, 1 dropped"
+    write_program(app, HOSTILE["exits"])
+    assert check()[0] == 1
+    assert "app_exited: the app ended with code 3 instead of answering: I leave" in " ".join(check()[1])
