@@ -119,14 +119,24 @@ class AppProcess:
             self._pump()
         return self.read(found + len(mark) - self._taken)
 
-    def has_more(self) -> bool:
-        """Ask whether the app has answered more than what was read; hear what it has said meanwhile."""
+    def rest(self) -> str | None:
+        """Say what is wrong around an answer that was read; hear what the app has said meanwhile."""
         for key, _ in self._selector.select(0):
             if key.fileobj is self._stderr:
                 self._listen()
             elif key.fileobj is self._stdout:
-                return True
-        return len(self._answer) > self._taken
+                self._answer += os.read(self._stdout.fileno(), _READ_BYTES)  # nothing: it has ended
+        if len(self._answer) > self._taken:
+            return "something follows its end"
+        return "it came before the whole batch was read" if self._request else None
+
+    @property
+    def is_running(self) -> bool:
+        """Ask whether it can still answer."""
+        is_over = self._process.returncode is None and self._process.poll() is not None
+        if is_over:
+            self._end_group()
+        return self._process.returncode is None
 
     @property
     def speech(self) -> list[str]:
@@ -145,12 +155,17 @@ class AppProcess:
 
     def kill(self) -> None:
         """End it, and everything that it has started."""
+        if self._process.returncode is not None:  # then that was done, and its number may be another's
+            return
         family = family_of(self._process.pid)
-        with suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._end_group()
         for pid in family[1:]:  # some may have left the group
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _end_group(self) -> None:
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of what is left of a process that was killed; nobody may still be reading."""
@@ -228,6 +243,7 @@ class AppProcess:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             return TransientError("the app closed its standard output", "app_exited")
+        self._end_group()
         if code == OUT_OF_MEMORY:
             return _out_of_memory(self.limits)
         how = f"was ended by signal {_signal_of(code)}" if _signal_of(code) else f"ended with code {code}"

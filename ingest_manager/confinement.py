@@ -122,16 +122,7 @@ def _bubblewrap(program: str, folder: Path) -> Iterator[str]:
         yield from ("--ro-bind", str(part.__file__), f"/platform/{Path(str(part.__file__)).name}")
     yield from ("--ro-bind", str(folder.resolve()), "/app")
     # read-only: /dev/shm has no end, and where this is root, so is the app to /proc/sys
-    yield from (
-        "--proc",
-        "/proc",
-        "--remount-ro",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--remount-ro",
-        "/dev",
-    )  # it has a /dev/shm without end
+    yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev")
     yield from ("--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/")  # noqa: S108
     yield from ("--chdir", "/app", "--")
 

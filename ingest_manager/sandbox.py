@@ -48,12 +48,10 @@ class Sandboxes:
         if app.contract.transform is None:
             return None
         key = (app.customer, app.name, app.version)
-        sandbox = self.running.pop(key, None)
-        if sandbox and not sandbox.is_usable:
-            sandbox.end()
-        if not sandbox or not sandbox.is_usable:
-            sandbox = self._start(app, app.contract.transform)
-        self.running[key] = sandbox
+        sandbox = self.running.get(key)
+        if sandbox is None or not sandbox.is_usable:
+            sandbox = self.running[key] = self._start(app, app.contract.transform)
+        self.running.move_to_end(key)
         return sandbox.ask
 
     def cpu_seconds(self) -> float:
@@ -94,7 +92,8 @@ class _Sandbox:
     @property
     def is_usable(self) -> bool:
         """Ask whether it can be asked: it has not ended, and no load that broke off waits for an answer."""
-        return not self._is_over and (self._asked is None or self._asked.done())
+        is_idle = self._asked is None or self._asked.done()
+        return not self._is_over and is_idle and self.process.is_running
 
     def ask(self, batch: pl.DataFrame) -> Callable[[], pa.Table]:
         """Hand over a batch; see `Transform`."""
@@ -111,8 +110,8 @@ class _Sandbox:
     def _exchange(self, batch: pl.DataFrame) -> pa.Table:
         self.process.ask(self._wire.write(batch), self._should_stop)
         answer = self._wire.read(self.process)
-        if self.process.has_more():
-            raise refused("something follows its end")
+        if fault := self.process.rest():
+            raise refused(fault)
         return answer
 
     def _answer(self, asked: "Future[pa.Table]") -> pa.Table:

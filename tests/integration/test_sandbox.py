@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.app_documents import app_toml
 from support.hostile_apps import HONEST, HOSTILE, hostile_app, python_app, write_program
+from support.testbed import eventually
 from typer.testing import CliRunner
 
 import customer_ingestapps
@@ -95,6 +96,7 @@ WRONG = {
     "too few": "1 of 2 rows are missing in it (line 2 of the file)",
     "too many": "_row = 1000000 is no row of the batch, which has 2",
     "behind": "something follows its end",
+    "before": "it came before the whole batch was read",
 }
 
 
@@ -103,7 +105,8 @@ def test_a_wrong_answer_is_the_apps_and_is_told_at_once(
     sandboxes: Sandboxes, tmp_path: Path, name: str
 ) -> None:
     app = hostile_app(tmp_path / "app", HOSTILE[name], **LIMITS)
-    rows = ROWS if name != "behind" else b"id,name\n" + b"".join(b"%d,x\n" % row for row in range(50_000))
+    many = b"id,name\n" + b"".join(b"%d,%s\n" % (row, b"x" * 300) for row in range(10_000))
+    rows = many if name == "before" else ROWS
     with pytest.raises(FileRejected) as caught:
         load(sandboxes, app, rows)
     assert (caught.value.reason, caught.value.message) == (
@@ -199,6 +202,16 @@ def test_an_app_finds_no_environment_and_no_file_of_the_manager_open(
         "PYTHONPATH", "TZ",
     }  # fmt: skip
     assert files == "]"
+
+
+def test_an_app_that_ends_after_its_answer_is_started_again_for_the_next_load(
+    sandboxes: Sandboxes, tmp_path: Path
+) -> None:
+    app = hostile_app(tmp_path / "app", "answer(*batch())\n")
+    assert ids(load(sandboxes, app)) == [1, 2]
+    [ended] = sandboxes.running.values()
+    eventually(lambda: not ended.is_usable)
+    assert ids(load(sandboxes, app)) == [1, 2]
 
 
 def test_a_shutdown_does_not_wait_for_an_app(tmp_path: Path) -> None:

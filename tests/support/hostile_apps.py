@@ -33,7 +33,8 @@ HOSTILE = {
     "too few": "while True:\n    answer(*batch()[1:])\n",
     "too many": 'while True:\n    answer(*batch(), \'{"_row": 1000000, "id": "1"}\\n\')\n',
     "forks": "batch()\nwhile True:\n    if os.fork() == 0:\n        time.sleep(10 ** 6)\n",
-    "behind": "while True:\n    answer(*batch())\n    answer()\n    time.sleep(0.01)\n",
+    "before": "while True:\n    line = sys.stdin.readline()\n    answer(line)\n    time.sleep(10 ** 6)\n",
+    "behind": "while True:\n    answer(*batch(), '\\n')\n",
 }
 """By name: what such an app does with its first batch."""
 
