@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.app_documents import app_toml
 from support.hostile_apps import HONEST, HOSTILE, hostile_app, python_app, write_program
-from support.testbed import eventually
+from support.testbed import BIN, eventually
 from typer.testing import CliRunner
 
 import customer_ingestapps
@@ -306,6 +306,23 @@ def test_without_bubblewrap_auto_says_so_and_bubblewrap_refuses(monkeypatch: pyt
     assert (chosen.bubblewrap, chosen.weakness) == (None, "bubblewrap (bwrap) is not installed")
     with pytest.raises(SettingsError, match="INGEST_MANAGER_SANDBOX = 'bubblewrap': bubblewrap"):
         choose_confinement("bubblewrap")
+
+
+def test_a_manager_that_is_to_confine_apps_and_cannot_refuses_to_start() -> None:
+    secret = {"S3_SECRET_KEY": "x", "CASSANDRA_PASSWORD": "x", "TOKEN_KEY": "x", "AMQP_URL": "amqp://x"}
+    plain = {"S3_URL": "http://127.0.0.1:1", "S3_ACCESS_KEY": "x", "CASSANDRA_HOSTS": "127.0.0.1"}
+    settings = {**secret, **plain, "CASSANDRA_USER": "x", "SANDBOX": "bubblewrap"}
+    done = subprocess.run(
+        [BIN / "ingest-manager", "run"],
+        env={"PATH": "/nowhere", **{f"INGEST_MANAGER_{name}": value for name, value in settings.items()}},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "ingest-manager: INGEST_MANAGER_SANDBOX = 'bubblewrap': bubblewrap (bwrap) is not installed\n",
+    )
 
 
 def test_a_bubblewrap_that_may_not_do_its_work_is_found_out_at_the_start(

@@ -18,6 +18,7 @@ from customer_ingestapps.readers.rows import Limits
 from customer_ingestapps.reading import Chunk, read_chunks, read_untransformed
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
+from ingest_manager.accounts import Accounts
 
 COLUMNS = {"id": "int", "name": "text", "price": "double", "day": "date", "paid": "boolean", "tags": "text"}
 FRUIT = b"ID,Name,price\n1,apple,0.5\n2,pear,0.7\n3,plum,1\n"
@@ -191,6 +192,25 @@ def test_a_row_has_one_fate_only() -> None:
         "row 0 of the batch is both rejected and"
     )
     assert refusal(kept_and_rejected) == "row 1 of the batch is both kept and rejected (line 3 of the file)"
+
+
+def test_a_load_tells_what_was_dropped_the_commonest_reasons_first() -> None:
+    def code(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(_drop="name")
+
+    accounts = Accounts()
+    for chunk in read(
+        code, b"id,name\n" + b"".join(b"1,%c\n" % name for name in b"abcbcc") + b"1,\n", rows=2
+    ):
+        accounts.add(chunk)
+    outcome = accounts.outcome()
+    assert (outcome.status, outcome.rows_read, outcome.rows_written, outcome.rows_dropped) == (
+        "loaded",
+        7,
+        1,
+        6,
+    )
+    assert outcome.message == "dropped by the app: 3 c, 2 b, 1 a"
 
 
 def test_whatever_the_app_does_with_the_order_the_last_line_of_a_key_stays() -> None:
