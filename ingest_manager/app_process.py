@@ -61,7 +61,7 @@ class AppProcess:
         self._left_out = 0
         self._answer = bytearray()
         self._taken = 0
-        self._request = memoryview(b"")
+        self._request: list[memoryview] = []
         self._selector = selectors.DefaultSelector()
         for pipe, event in ((self._stdin, 0), (self._stdout, 1), (self._stderr, 1)):
             os.set_blocking(pipe.fileno(), False)
@@ -84,8 +84,8 @@ class AppProcess:
         assert self._process.stderr is not None  # noqa: S101
         return self._process.stderr
 
-    def ask(self, request: memoryview, should_stop: Callable[[], bool]) -> None:
-        """Begin with a batch; the answer is then read."""
+    def ask(self, request: list[memoryview], should_stop: Callable[[], bool]) -> None:
+        """Begin with a batch, in pieces that are not empty; the answer is then read."""
         self._should_stop = should_stop
         self._request = request
         self._answer.clear()
@@ -107,7 +107,8 @@ class AppProcess:
         self._check_size(end)
         while len(self._answer) < end:
             self._pump()
-        found = bytes(memoryview(self._answer)[self._taken : end])
+        with memoryview(self._answer) as answer:
+            found = bytes(answer[self._taken : end])
         self._taken = end
         return found
 
@@ -189,11 +190,12 @@ class AppProcess:
 
     def _write(self) -> None:
         try:
-            self._request = self._request[os.write(self._stdin.fileno(), self._request) :]
+            piece = self._request[0][os.write(self._stdin.fileno(), self._request[0]) :]
+            self._request[:1] = [piece] if piece else []
         except BlockingIOError:
             return
         except OSError:  # it does not read any more: its end is about to be seen
-            self._request = memoryview(b"")
+            self._request = []
         if not self._request:
             self._selector.unregister(self._stdin)
 

@@ -25,6 +25,7 @@ MOST_CELLS = 20_000_000
 _MOST_VECTOR = 8_192
 _END = b"\n"
 _BEGIN = b"\xff\xff\xff\xff"
+_STREAM_END = _BEGIN + bytes(4)
 _NESTED = (list, dict)
 
 
@@ -41,8 +42,8 @@ class AnswerBytes(Protocol):
 class AppWire(Protocol):
     """One way to talk to an app."""
 
-    def write(self, batch: pl.DataFrame, /) -> memoryview:
-        """Write a batch."""
+    def write(self, batch: pl.DataFrame, /) -> list[memoryview]:
+        """Write a batch, in pieces."""
 
     def read(self, answer: AnswerBytes, /) -> pa.Table:
         """Read one whole answer.
@@ -55,9 +56,9 @@ class AppWire(Protocol):
 class JsonWire:
     """One object a line, `_row` first; an empty line ends batch and answer."""
 
-    def write(self, batch: pl.DataFrame) -> memoryview:
+    def write(self, batch: pl.DataFrame) -> list[memoryview]:
         """Write a batch; null is no value."""
-        return memoryview(batch.write_ndjson().encode() + _END)
+        return [memoryview(batch.write_ndjson().encode()), memoryview(_END)]
 
     def read(self, answer: AnswerBytes) -> pa.Table:
         """Read one object a line; numbers keep their digits."""
@@ -83,16 +84,14 @@ class ArrowWire:
     has_large_texts: bool = False
     """Whether texts are `large_utf8`, as polars has them, and not `utf8`, which every library knows."""
 
-    def write(self, batch: pl.DataFrame) -> memoryview:
-        """Write a batch as one record batch."""
+    def write(self, batch: pl.DataFrame) -> list[memoryview]:
+        """Write a batch as a schema, one record batch and an end mark."""
         table = batch.to_arrow().combine_chunks()
         if not self.has_large_texts:
             fields = [(name, pa.int64() if name == ROW else pa.string()) for name in table.column_names]
             table = table.cast(pa.schema(fields))
-        sink = pa.BufferOutputStream()
-        with ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-        return memoryview(sink.getvalue())
+        [rows] = table.to_batches()
+        return [memoryview(table.schema.serialize()), memoryview(rows.serialize()), memoryview(_STREAM_END)]
 
     def read(self, answer: AnswerBytes) -> pa.Table:
         """Read one stream to its end mark."""

@@ -53,7 +53,7 @@ class TestJson:
     """One object a line."""
 
     def test_a_batch_ends_with_an_empty_line_and_so_does_its_answer(self) -> None:
-        written = bytes(JsonWire().write(BATCH))
+        written = b"".join(JsonWire().write(BATCH))
         assert written == b'{"_row":0,"name":"Ann"}\n{"_row":1,"name":null}\n\n'
         answer = Answer(written + b"more")
         assert JsonWire().read(answer).to_pydict() == {"_row": [0, 1], "name": ["Ann", None]}
@@ -126,7 +126,7 @@ class TestArrow:
     """A stream for each batch."""
 
     def test_a_batch_is_one_whole_stream_of_types_that_every_library_knows(self) -> None:
-        table = ipc.open_stream(bytes(ArrowWire().write(BATCH))).read_all()
+        table = ipc.open_stream(b"".join(ArrowWire().write(BATCH))).read_all()
         assert table.schema == pa.schema([("_row", pa.int64()), ("name", pa.string())])
         assert table.to_pydict() == {"_row": [0, 1], "name": ["Ann", None]}
 
