@@ -3,7 +3,7 @@
 What a declaration means is left to `customer_ingestapps`, which runs on the customer's machine too.
 """
 
-import re
+import tomllib
 from pathlib import Path
 
 from bucket_policies.api import AppDeclaration
@@ -12,7 +12,6 @@ from bucket_policies.errors import DocumentError
 
 DECLARATION = "app.toml"
 TRANSFORM = "transform.py"
-_TRANSFORM = re.compile(r"^\s*\[\s*transform\s*\]", re.MULTILINE)
 
 
 def read_declarations(folder: Path, customer_id: str) -> tuple[AppDeclaration, ...]:
@@ -34,5 +33,12 @@ def _read(declaration: Path) -> AppDeclaration:
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{declaration}: cannot be read: {error}") from error
     app = declaration.parent
-    has_transform = _TRANSFORM.search(toml) is not None or (app / TRANSFORM).exists()
+    has_transform = _declares_code(toml) or (app / TRANSFORM).exists()
     return AppDeclaration(name=app.name, toml=toml, has_transform=has_transform)
+
+
+def _declares_code(toml: str) -> bool:
+    try:
+        return "transform" in tomllib.loads(toml)
+    except tomllib.TOMLDecodeError:  # whoever reads it will say so
+        return False

@@ -1,7 +1,7 @@
 """The process of a transform in Python: batches in, `transform(frame)`, answers out, until there are no more.
 
-Started by its path with `python -I -S`, in the sandbox, never imported where credentials are. What the
-transform prints goes to its standard error, as standard output is for answers.
+Started by its path with `python -I -S`, in the sandbox: the only place where a customer's code is imported.
+What the transform prints goes to its standard error, as standard output is for answers.
 """
 
 import importlib.util
