@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import measures
+from benchmarks.apps import running_apps
 from benchmarks.flights import flights_file
 from benchmarks.ledger import answering
 from benchmarks.measure import Measure
@@ -38,6 +39,7 @@ class Part(StrEnum):
     """What can be measured alone."""
 
     READERS = "readers"
+    APPS = "apps"
     PIPELINE = "pipeline"
     LEDGER = "ledger"
 
@@ -47,12 +49,16 @@ def main(
     folder: Annotated[
         Path | None, typer.Option("--instance", help="Use the servers of this instance, which run already.")
     ] = None,
-    only: Annotated[Part | None, typer.Option(help="Only this part; readers need no servers.")] = None,
+    only: Annotated[
+        Part | None, typer.Option(help="Only this part; readers and apps need no servers.")
+    ] = None,
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
-    found = reading_formats(rounds) if only in (None, Part.READERS) else []
-    if only in (None, Part.PIPELINE):
+    found: list[Measure] = []
+    for part, measure in ((Part.READERS, reading_formats), (Part.APPS, running_apps)):
+        found += measure(rounds) if only in {part, None} else []
+    if only in {Part.PIPELINE, None}:
         found += _pipeline(rounds, folder)
     if only is Part.LEDGER:  # alone: its loads have no objects
         found += _ledger(rounds, folder)

@@ -1,4 +1,4 @@
-"""The file that is loaded again and again: a year of departures, as customer-2 declares them."""
+"""The file that is loaded again and again: a year of departures, as `flights.toml` declares them."""
 
 import gzip
 import tempfile
@@ -7,12 +7,13 @@ from itertools import chain
 from pathlib import Path
 
 from customer_ingestapps.cells import encode_rows
+from customer_ingestapps.contract import load_contract
 from customer_ingestapps.reading import read_chunks
-from customer_ingestapps.registry import IngestApp, Registry
+from customer_ingestapps.registry import IngestApp
 from demo.data import lay_out
 from ingest_manager.row_writer import MISSING
 
-APPS = Path(__file__).parent.parent / "customer_ingestapps"
+DECLARATION = Path(__file__).parent / "flights.toml"
 KEY = "flights.csv"
 BLOCK_BYTES = 8 * 2**20
 
@@ -21,7 +22,7 @@ Rows = list[tuple[bytes | object, ...]]
 
 def flights_app() -> IngestApp:
     """Return the app that takes the file."""
-    return Registry(APPS).pick("customer-2", KEY)
+    return IngestApp("benchmark", "flights", "0", DECLARATION.parent, load_contract(DECLARATION))
 
 
 def flights_file() -> bytes:

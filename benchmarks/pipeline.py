@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from benchmarks.flights import APPS
+from benchmarks.flights import DECLARATION
 from benchmarks.marks import MARKS_APP
 from bucket_policies.customers import STAGING_PREFIX
 from ingest_manager import cassandra_session
@@ -24,10 +24,14 @@ from servers.service import QuietManager, set_up
 
 CUSTOMER = "benchmark"
 DOCUMENT = {"formats": [".csv"], "number_files": 1000, "data_sizes": 512 * 1024}
+_FLIGHTS = DECLARATION.read_text()
+_PASSED = _FLIGHTS.replace('"flights*', '"passed*').replace('name = "flights"', 'name = "passed"')
 APPS_OF_CUSTOMER = {
-    "flights": (APPS / "customer-2" / "flights" / "app.toml").read_text(),
+    "flights": _FLIGHTS,
+    "passed": f'{_PASSED}\n[transform]\nkind = "python"\n',
     "marks": MARKS_APP,
 }
+_CODE = {"passed": "def transform(frame):\n    return frame\n"}
 PATIENCE_SECONDS = 120
 
 _OUTCOME = "SELECT status, reason, rows_written, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
@@ -120,6 +124,8 @@ def _lay_out(folder: Path, document: Mapping[str, object], apps: Mapping[str, st
     for name, contract in apps.items():
         (apps_folder / CUSTOMER / name).mkdir(parents=True)
         (apps_folder / CUSTOMER / name / "app.toml").write_text(contract)
+        if name in _CODE:
+            (apps_folder / CUSTOMER / name / "transform.py").write_text(_CODE[name])
     return {"BUCKET_POLICIES_DIR": str(policies), "CUSTOMER_INGESTAPPS_DIR": str(apps_folder)}
 
 

@@ -101,6 +101,16 @@ def _rate(name: str, data: bytes) -> float:
     return ROWS / seconds
 
 
+def csv_app() -> IngestApp:
+    """Give the app of the CSV."""
+    return _app("csv")
+
+
+def csv_file() -> bytes:
+    """Give the clean CSV."""
+    return _csv(_rows())
+
+
 def _app(form: str) -> IngestApp:
     contract = AppContract.model_validate(
         {

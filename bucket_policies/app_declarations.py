@@ -4,7 +4,6 @@ What a declaration means is left to `customer_ingestapps`, which runs on the cus
 keys are looked at here, so that a file that no app takes need not be sent.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,6 @@ from customer_ingestapps import globs
 
 DECLARATION = "app.toml"
 TRANSFORM = "transform.py"
-_TRANSFORM = re.compile(r"^\s*\[\s*transform\s*\]", re.MULTILINE)
 
 
 def read_declarations(folder: Path, customer_id: str) -> tuple[AppDeclaration, ...]:
@@ -59,5 +57,12 @@ def _read(declaration: Path) -> AppDeclaration:
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{declaration}: cannot be read: {error}") from error
     app = declaration.parent
-    has_transform = _TRANSFORM.search(toml) is not None or (app / TRANSFORM).exists()
+    has_transform = _declares_code(toml) or (app / TRANSFORM).exists()
     return AppDeclaration(name=app.name, toml=toml, has_transform=has_transform)
+
+
+def _declares_code(toml: str) -> bool:
+    try:
+        return "transform" in tomllib.loads(toml)
+    except tomllib.TOMLDecodeError:  # whoever reads it will say so
+        return False

@@ -13,6 +13,8 @@ RUN python -m venv /opt/ingestion \
     && /opt/ingestion/bin/pip install --no-cache-dir --no-index --find-links wheels ".[server]"
 
 FROM python:3.11-slim-bookworm
+# what confines customers' code; see docs/sandbox.md
+RUN apt-get update && apt-get install --yes --no-install-recommends bubblewrap && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --no-create-home --uid 10001 ingestion
 COPY --from=build /opt/ingestion /opt/ingestion
 WORKDIR /srv

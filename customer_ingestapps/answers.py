@@ -17,7 +17,7 @@ from customer_ingestapps.contract import AppContract, fold
 from customer_ingestapps.cql_types import CqlType
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.header import Header, match_header, wanted_types
-from customer_ingestapps.readers.arrow_texts import fits, texts_of
+from customer_ingestapps.readers.arrow_texts import fits, is_text, texts_of
 from customer_ingestapps.readers.rows import TextRows
 from customer_ingestapps.reasons import Reason, Reject
 from customer_ingestapps.transforms import DROP, REJECT, RESERVED, ROW
@@ -45,11 +45,9 @@ def batch_of(contract: AppContract, rows: TextRows) -> pl.DataFrame:
     """Give the rows as an app gets them: their numbers, and every column that it may count on."""
     wanted = contract.transform.columns if contract.transform else ()
     lacking = [name for name in map(fold, wanted) if name not in rows.columns.columns]
-    return rows.columns.select(
-        pl.Series(ROW, np.arange(len(rows.lines)), dtype=pl.Int64),
-        pl.all(),
-        **dict.fromkeys(lacking, pl.lit(None, pl.String)),
-    )
+    count = len(rows.lines)
+    none = [pl.Series(name, [None], pl.String).new_from_index(0, count) for name in lacking]
+    return pl.DataFrame([pl.Series(ROW, np.arange(count)), *rows.columns.get_columns(), *none])
 
 
 def read_answer(contract: AppContract, header: Header, rows: TextRows, answer: pa.Table) -> Transformed:
@@ -59,22 +57,35 @@ def read_answer(contract: AppContract, header: Header, rows: TextRows, answer: p
         FileRejected: the answer does not fit the batch or the table.
     """
     numbers = _row_numbers(answer, len(rows.lines))
-    if (np.diff(numbers) < 0).any():
+    if (numbers[1:] < numbers[:-1]).any():
         order = np.argsort(numbers, kind="stable")
         answer, numbers = answer.take(pa.array(order)), numbers[order]
-    reasons = {name: _reasons(answer, name) for name in (REJECT, DROP)}
-    is_kept = (reasons[REJECT].is_null() & reasons[DROP].is_null()).to_numpy()
-    rejected, dropped = (_by_row(numbers, reasons[name]) for name in (REJECT, DROP))
-    kept = numbers[is_kept]
-    _check_once(rows, np.unique(kept), np.array([*rejected], np.int64), np.array([*dropped], np.int64))
+    rejected, dropped = _reasons(answer, REJECT, numbers), _reasons(answer, DROP, numbers)
+    is_left_out = np.zeros(len(numbers), np.bool_)
+    is_left_out[[*rejected.places, *dropped.places]] = True
+    kept = numbers[~is_left_out]
+    _check_once(rows, kept, rejected.by_row, dropped.by_row)
     missing = _missing(contract, rows, numbers)
-    found, columns = _columns(contract, header, answer.filter(pa.array(is_kept)))
+    found, columns = _columns(
+        contract, header, answer.filter(pa.array(~is_left_out)) if is_left_out.any() else answer
+    )
     return Transformed(
         header=found,
         rows=_of_the_file(rows, columns, kept),
-        rejects=[_reject(rows, row, reason) for row, reason in rejected.items()],
-        drops=Counter([*dropped.values(), *[NOT_ANSWERED] * missing]),
+        rejects=[_reject(rows, row, reason) for row, reason in rejected.by_row.items()],
+        drops=Counter([*dropped.by_row.values(), *[NOT_ANSWERED] * missing]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reasons:
+    """What an answer says in one of the columns for reasons."""
+
+    places: list[int]
+    """Which rows of the answer have one."""
+
+    by_row: dict[int, str]
+    """The first of each row of the batch."""
 
 
 def _row_numbers(answer: pa.Table, most: int) -> _Numbers:
@@ -90,33 +101,30 @@ def _row_numbers(answer: pa.Table, most: int) -> _Numbers:
     return np.asarray(numbers, np.int64)
 
 
-def _reasons(answer: pa.Table, name: str) -> pl.Series:
+def _reasons(answer: pa.Table, name: str, numbers: _Numbers) -> _Reasons:
     found = answer.column_names.count(name)
     if not found:
-        return pl.repeat(None, answer.num_rows, dtype=pl.String, eager=True)
+        return _Reasons([], {})
     column = answer.column(name) if found == 1 else None
     if column is None or not fits(column.type, _TEXT):
         raise _fault(f"{name!r} must be one column of texts")
-    return pl.Series(texts_of(column.combine_chunks()), dtype=pl.String).str.slice(0, MOST_REASON_CHARACTERS)
+    texts = pl.Series(texts_of(column.combine_chunks()), dtype=pl.String)
+    places, by_row = texts.is_not_null().arg_true().to_list(), dict[int, str]()
+    for place in places:
+        by_row.setdefault(int(numbers[place]), texts[place][:MOST_REASON_CHARACTERS])
+    return _Reasons(places, by_row)
 
 
-def _by_row(numbers: _Numbers, reasons: pl.Series) -> dict[int, str]:
-    """Give the first reason of each row that has one."""
-    found: dict[int, str] = {}
-    for place in reasons.is_not_null().arg_true():
-        found.setdefault(int(numbers[place]), reasons[place])
-    return found
-
-
-def _check_once(rows: TextRows, kept: _Numbers, rejected: _Numbers, dropped: _Numbers) -> None:
-    for one, other, both in (
-        (kept, rejected, "kept and rejected"),
-        (kept, dropped, "kept and dropped"),
-        (rejected, dropped, "rejected and dropped"),
-    ):
-        twice = np.intersect1d(one, other)
-        if len(twice):
-            raise _fault(f"row {twice[0]} of the batch is both {both}", int(rows.lines[twice[0]]))
+def _check_once(
+    rows: TextRows, kept: _Numbers, rejected: Mapping[int, str], dropped: Mapping[int, str]
+) -> None:
+    is_kept = np.zeros(len(rows.lines), np.bool_)
+    is_kept[kept] = True
+    both = [(row, "kept and rejected") for row in rejected if is_kept[row]]
+    both += [(row, "kept and dropped") for row in dropped if is_kept[row]]
+    both += [(row, "rejected and dropped") for row in rejected if row in dropped]
+    for row, fates in both[:1]:
+        raise _fault(f"row {row} of the batch is both {fates}", int(rows.lines[row]))
 
 
 def _missing(contract: AppContract, rows: TextRows, numbers: _Numbers) -> int:
@@ -145,7 +153,7 @@ def _text(answer: pa.Table, name: str, wanted: CqlType) -> pl.Series:
     column = answer.column(name)
     if not fits(column.type, wanted):
         raise _fault(f"its column {name!r} is of the type {column.type}, which does not fit {wanted}")
-    return pl.Series(texts_of(column.combine_chunks(), wanted), dtype=pl.String)
+    return pl.Series(column if is_text(column.type) else texts_of(column.combine_chunks(), wanted))
 
 
 def _of_the_file(rows: TextRows, columns: pl.DataFrame, numbers: _Numbers) -> TextRows:

@@ -43,7 +43,8 @@ class Header:
 
     def own(self, reject: Reject) -> Reject:
         """Give a row that could not be read without what a rejects file had added to it."""
-        is_ours = self.has_added and reject.fields[-1:] in {(reason.value,) for reason in Reason}
+        code = "".join(reject.fields[-1:]).strip("\"'").partition(":")[0]  # an app's own words may follow
+        is_ours = self.has_added and code in {reason.value for reason in Reason}
         return replace(reject, fields=reject.fields[: -len(ADDED_TO_REJECTS)]) if is_ours else reject
 
 

@@ -15,7 +15,7 @@ from customer_ingestapps.contract import Files
 from customer_ingestapps.csv_text import csv_text
 from customer_ingestapps.header import ADDED_TO_REJECTS, RAW_IN_REJECTS
 from customer_ingestapps.media_types import MEDIA_TYPES
-from customer_ingestapps.reasons import NO_OBJECTS, Reject
+from customer_ingestapps.reasons import NO_OBJECTS, Reason, Reject
 
 _IN_MEMORY_BYTES = 1 << 20
 
@@ -61,7 +61,7 @@ class RejectsFile:
         if rejects and not self.count:
             yield self._line((), (*header, *ADDED_TO_REJECTS))
         for reject in rejects:  # a ragged row stays ragged
-            yield self._line(reject.fields, (str(reject.line), reject.column, reject.reason.value))
+            yield self._line(reject.fields, (str(reject.line), reject.column, _reason(reject)))
 
     def _line(self, own: Iterable[str], added: Iterable[str | None]) -> str:
         written = (csv_text(field, self._dialect) for field in added)
@@ -81,6 +81,12 @@ class RejectsFile:
         self._buffer.write(self._encoder.encode(text))
 
 
+def _reason(reject: Reject) -> str:
+    """Give the code; of a row that the app rejected also the app's own words, which nobody else has."""
+    is_apps = reject.reason is Reason.APP_REJECTED
+    return f"{reject.reason.value}: {reject.message}" if is_apps else reject.reason.value
+
+
 def _annotated(reject: Reject) -> str:
     """Give an object's own text with three keys more; what is no object stands under a key of its own."""
     (text,) = reject.fields
@@ -88,5 +94,5 @@ def _annotated(reject: Reject) -> str:
     if reject.reason in NO_OBJECTS:  # text that may not even end
         own = json.dumps({RAW_IN_REJECTS: own}, ensure_ascii=False)
     inside = own[1:-1].strip()
-    added = dict(zip(ADDED_TO_REJECTS, (reject.line, reject.column, reject.reason.value), strict=True))
+    added = dict(zip(ADDED_TO_REJECTS, (reject.line, reject.column, _reason(reject)), strict=True))
     return f"{{{inside}{', ' if inside else ''}{json.dumps(added, ensure_ascii=False)[1:-1]}}}"

@@ -1,7 +1,7 @@
 """The process of a transform in Python: batches in, `transform(frame)`, answers out, until there are no more.
 
-Started by its path with `python -I -S`, in the sandbox, never imported where credentials are. What the
-transform prints goes to its standard error, as standard output is for answers.
+Started by its path with `python -I -S`, in the sandbox: the only place where a customer's code is imported.
+What the transform prints goes to its standard error, as standard output is for answers.
 """
 
 import importlib.util
@@ -22,6 +22,7 @@ def main() -> None:
     code, *libraries = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - line by line, to the end
     sys.path += [*libraries, str(Path(code).parent)]
     try:
         _serve(_transform(Path(code)), sys.stdin.buffer, answers)

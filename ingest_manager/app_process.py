@@ -4,10 +4,12 @@ Nothing that it does can block or fill this process: pipes are read and written 
 bounded, and time, memory and processes are looked at several times a second.
 """
 
+import fcntl
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -59,10 +61,11 @@ class AppProcess:
         self._left_out = 0
         self._answer = bytearray()
         self._taken = 0
-        self._request = memoryview(b"")
+        self._request: list[memoryview] = []
         self._selector = selectors.DefaultSelector()
         for pipe, event in ((self._stdin, 0), (self._stdout, 1), (self._stderr, 1)):
             os.set_blocking(pipe.fileno(), False)
+            _widen(pipe)
             if event:
                 self._selector.register(pipe, selectors.EVENT_READ)
 
@@ -81,10 +84,10 @@ class AppProcess:
         assert self._process.stderr is not None  # noqa: S101
         return self._process.stderr
 
-    def ask(self, request: bytes, should_stop: Callable[[], bool]) -> None:
-        """Begin with a batch; the answer is then read."""
+    def ask(self, request: list[memoryview], should_stop: Callable[[], bool]) -> None:
+        """Begin with a batch, in pieces that are not empty; the answer is then read."""
         self._should_stop = should_stop
-        self._request = memoryview(request)
+        self._request = request
         self._answer.clear()
         self._taken = 0
         self._ends_at = time.monotonic() + self.limits.seconds
@@ -104,7 +107,8 @@ class AppProcess:
         self._check_size(end)
         while len(self._answer) < end:
             self._pump()
-        found = bytes(memoryview(self._answer)[self._taken : end])
+        with memoryview(self._answer) as answer:
+            found = bytes(answer[self._taken : end])
         self._taken = end
         return found
 
@@ -116,9 +120,24 @@ class AppProcess:
             self._pump()
         return self.read(found + len(mark) - self._taken)
 
-    def has_more(self) -> bool:
-        """Ask whether the app said more than what was read."""
-        return len(self._answer) > self._taken
+    def rest(self) -> str | None:
+        """Say what is wrong around an answer that was read; hear what the app has said meanwhile."""
+        for key, _ in self._selector.select(0):
+            if key.fileobj is self._stderr:
+                self._listen()
+            elif key.fileobj is self._stdout:
+                self._answer += os.read(self._stdout.fileno(), _READ_BYTES)  # nothing: it has ended
+        if len(self._answer) > self._taken:
+            return "something follows its end"
+        return "it came before the whole batch was read" if self._request else None
+
+    @property
+    def is_running(self) -> bool:
+        """Ask whether it can still answer."""
+        is_over = self._process.returncode is None and self._process.poll() is not None
+        if is_over:
+            self._end_group()
+        return self._process.returncode is None
 
     @property
     def speech(self) -> list[str]:
@@ -131,14 +150,23 @@ class AppProcess:
         self._speech.clear()
         self._left_out = 0
 
+    def cpu_seconds(self) -> float:
+        """Give the time of the processor that it has used since it began, with its children."""
+        return usage_of(self._process.pid).cpu_seconds
+
     def kill(self) -> None:
         """End it, and everything that it has started."""
+        if self._process.returncode is not None:  # then that was done, and its number may be another's
+            return
         family = family_of(self._process.pid)
-        with suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._end_group()
         for pid in family[1:]:  # some may have left the group
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _end_group(self) -> None:
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of what is left of a process that was killed; nobody may still be reading."""
@@ -162,11 +190,12 @@ class AppProcess:
 
     def _write(self) -> None:
         try:
-            self._request = self._request[os.write(self._stdin.fileno(), self._request) :]
+            piece = self._request[0][os.write(self._stdin.fileno(), self._request[0]) :]
+            self._request[:1] = [piece] if piece else []
         except BlockingIOError:
             return
         except OSError:  # it does not read any more: its end is about to be seen
-            self._request = memoryview(b"")
+            self._request = []
         if not self._request:
             self._selector.unregister(self._stdin)
 
@@ -199,11 +228,11 @@ class AppProcess:
         if now >= self._ends_at:
             raise TransientError(f"the app did not answer within {limits.seconds:g} s", "app_timeout")
         used = usage_of(self._process.pid)
-        if used.memory_bytes > limits.memory_bytes:
-            raise _out_of_memory(limits)
-        if used.processes > limits.processes:
+        if used.processes > limits.processes:  # asked first: many of them take much memory, too
             message = f"the app runs more than {limits.processes} processes"
             raise TransientError(message, "app_processes")
+        if used.memory_bytes > limits.memory_bytes:
+            raise _out_of_memory(limits)
         if self._cpu_before is None:
             self._cpu_before = used.cpu_seconds
         if used.cpu_seconds - self._cpu_before > limits.cpu_seconds:
@@ -216,6 +245,7 @@ class AppProcess:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             return TransientError("the app closed its standard output", "app_exited")
+        self._end_group()
         if code == OUT_OF_MEMORY:
             return _out_of_memory(self.limits)
         how = f"was ended by signal {_signal_of(code)}" if _signal_of(code) else f"ended with code {code}"
@@ -231,6 +261,13 @@ class AppProcess:
         while self._selector.get_map() and time.monotonic() < ends_at:
             for _ in self._selector.select(_LOOK_SECONDS):
                 self._listen()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let more lie in a pipe where that can be had: fewer turns for a batch."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _READ_BYTES)
 
 
 def _out_of_memory(limits: ProcessLimits) -> TransientError:

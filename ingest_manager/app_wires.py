@@ -6,6 +6,7 @@ What an app answers is a stranger's: it is checked before anything is made of it
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ MOST_COLUMNS = 2_000
 MOST_CELLS = 20_000_000
 _MOST_VECTOR = 8_192
 _END = b"\n"
+_BEGIN = b"\xff\xff\xff\xff"
+_STREAM_END = _BEGIN + bytes(4)
 _NESTED = (list, dict)
 
 
@@ -39,8 +42,8 @@ class AnswerBytes(Protocol):
 class AppWire(Protocol):
     """One way to talk to an app."""
 
-    def write(self, batch: pl.DataFrame, /) -> bytes:
-        """Write a batch."""
+    def write(self, batch: pl.DataFrame, /) -> list[memoryview]:
+        """Write a batch, in pieces."""
 
     def read(self, answer: AnswerBytes, /) -> pa.Table:
         """Read one whole answer.
@@ -53,9 +56,9 @@ class AppWire(Protocol):
 class JsonWire:
     """One object a line, `_row` first; an empty line ends batch and answer."""
 
-    def write(self, batch: pl.DataFrame) -> bytes:
+    def write(self, batch: pl.DataFrame) -> list[memoryview]:
         """Write a batch; null is no value."""
-        return batch.write_ndjson().encode() + _END
+        return [memoryview(batch.write_ndjson().encode()), memoryview(_END)]
 
     def read(self, answer: AnswerBytes) -> pa.Table:
         """Read one object a line; numbers keep their digits."""
@@ -74,19 +77,21 @@ class JsonWire:
         return _numbered(pa.table(table))
 
 
+@dataclass(frozen=True, slots=True)
 class ArrowWire:
     """A whole IPC stream for each batch and each answer."""
 
-    def write(self, batch: pl.DataFrame) -> bytes:
-        """Write a batch as one record batch; texts are `utf8`."""
+    has_large_texts: bool = False
+    """Whether texts are `large_utf8`, as polars has them, and not `utf8`, which every library knows."""
+
+    def write(self, batch: pl.DataFrame) -> list[memoryview]:
+        """Write a batch as a schema, one record batch and an end mark."""
         table = batch.to_arrow().combine_chunks()
-        fields = [(name, pa.int64() if name == ROW else pa.string()) for name in table.column_names]
-        table = table.cast(pa.schema(fields))
-        sink = pa.BufferOutputStream()
-        with ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-        written: bytes = sink.getvalue().to_pybytes()
-        return written
+        if not self.has_large_texts:
+            fields = [(name, pa.int64() if name == ROW else pa.string()) for name in table.column_names]
+            table = table.cast(pa.schema(fields))
+        [rows] = table.to_batches()
+        return [memoryview(table.schema.serialize()), memoryview(rows.serialize()), memoryview(_STREAM_END)]
 
     def read(self, answer: AnswerBytes) -> pa.Table:
         """Read one stream to its end mark."""
@@ -95,7 +100,8 @@ class ArrowWire:
             stream = ipc.open_stream(pa.PythonFile(source, mode="r"))
             _check_size(0, len(stream.schema.names))
             for field in stream.schema:
-                _check_type(field.name, field.type)
+                if not _is_taken(field.type):
+                    raise refused(f"its column {field.name!r} has the type {field.type}, which is not taken")
             table = stream.read_all()
             _check_size(table.num_rows, table.num_columns)
             table.validate(full=True)
@@ -115,14 +121,20 @@ class _Source:
 
     def __init__(self, answer: AnswerBytes) -> None:
         self._answer = answer
+        self._is_begun = False
         self.fault: Exception | None = None
 
     def read(self, size: int) -> bytes:
         try:
-            return self._answer.read(size)
+            found = self._answer.read(size)
         except Exception as error:
             self.fault = error
             raise
+        if not self._is_begun and found != _BEGIN:  # else any text is the length of something very large
+            self.fault = refused(f"it is no Arrow stream: it begins with {found!r}")
+            raise self.fault
+        self._is_begun = True
+        return found
 
 
 def refused(message: str) -> FileRejected:
@@ -187,8 +199,8 @@ def _check_size(rows: int, columns: int) -> None:
         raise refused(f"it has {rows} rows of {columns} columns, allowed are {MOST_CELLS} cells")
 
 
-def _check_type(name: str, found: pa.DataType, depth: int = 0) -> None:
-    """Let pass what takes as much room as it has bytes: no dictionaries, no views."""
+def _is_taken(found: pa.DataType, depth: int = 0) -> bool:
+    """Let pass what takes as much room as it has bytes: no dictionaries, no views, no lists of nothing."""
     inner = [found.field(place) for place in range(found.num_fields)]
     is_plain = types.is_primitive(found) or types.is_null(found) or types.is_decimal(found)
     is_sized = any(
@@ -200,8 +212,6 @@ def _check_type(name: str, found: pa.DataType, depth: int = 0) -> None:
     )  # fmt: skip
     is_fixed = types.is_fixed_size_binary(found) and found.byte_width > 0
     is_vector = types.is_fixed_size_list(found) and 0 < found.list_size <= _MOST_VECTOR
-    is_hollow = depth and (types.is_null(found) or (types.is_struct(found) and not inner))
-    if depth > MOST_LEVELS or is_hollow or not (is_plain or is_sized or is_fixed or is_vector):
-        raise refused(f"its column {name!r} has the type {found}, which is not taken")
-    for field in inner:
-        _check_type(name, field.type, depth + 1)
+    is_hollow = depth > 0 and (types.is_null(found) or (types.is_struct(found) and not inner))
+    is_sound = (is_plain or is_sized or is_fixed or is_vector) and not is_hollow
+    return is_sound and depth <= MOST_LEVELS and all(_is_taken(field.type, depth + 1) for field in inner)

@@ -113,7 +113,7 @@ def _fault_of(program: str) -> str | None:
 
 def _bubblewrap(program: str, folder: Path) -> Iterator[str]:
     yield program
-    yield from ("--unshare-user", "--unshare-all", "--die-with-parent", "--new-session")
+    yield from ("--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session")
     yield from ("--uid", _NOBODY, "--gid", _NOBODY, "--hostname", "app")
     yield from _system()
     for library in _libraries():
@@ -121,7 +121,8 @@ def _bubblewrap(program: str, folder: Path) -> Iterator[str]:
     for part in (launcher, runner):
         yield from ("--ro-bind", str(part.__file__), f"/platform/{Path(str(part.__file__)).name}")
     yield from ("--ro-bind", str(folder.resolve()), "/app")
-    yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev")  # it has a /dev/shm without end
+    # read-only: /dev/shm has no end, and where this is root, so is the app to /proc/sys
+    yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev")
     yield from ("--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/")  # noqa: S108
     yield from ("--chdir", "/app", "--")
 

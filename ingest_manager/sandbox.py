@@ -36,7 +36,7 @@ class Sandboxes:
 
     settings: FolderSettings
     should_stop: Callable[[], bool] = lambda: False
-    _running: "OrderedDict[tuple[str, str, str], _Sandbox]" = field(default_factory=OrderedDict)
+    running: "OrderedDict[tuple[str, str, str], _Sandbox]" = field(default_factory=OrderedDict)
 
     @cached_property
     def confinement(self) -> Confinement:
@@ -48,32 +48,33 @@ class Sandboxes:
         if app.contract.transform is None:
             return None
         key = (app.customer, app.name, app.version)
-        sandbox = self._running.pop(key, None)
-        if sandbox and not sandbox.is_usable:
-            sandbox.end()
-        if not sandbox or not sandbox.is_usable:
-            sandbox = self._start(app, app.contract.transform)
-        self._running[key] = sandbox
+        sandbox = self.running.get(key)
+        if sandbox is None or not sandbox.is_usable:
+            sandbox = self.running[key] = self._start(app, app.contract.transform)
+        self.running.move_to_end(key)
         return sandbox.ask
+
+    def cpu_seconds(self) -> float:
+        """Give the time of the processor that they have used so far."""
+        return sum(sandbox.process.cpu_seconds() for sandbox in self.running.values())
 
     def close(self) -> None:
         """End all of them."""
-        while self._running:
-            self._running.popitem()[1].end()
+        while self.running:
+            self.running.popitem()[1].end()
 
     def _start(self, app: IngestApp, declared: TransformDeclaration) -> "_Sandbox":
-        for key in [key for key in self._running if key[:2] == (app.customer, app.name)]:
-            self._running.pop(key).end()
-        while len(self._running) >= _KEPT:
-            self._running.popitem(last=False)[1].end()
+        for key in [key for key in self.running if key[:2] == (app.customer, app.name)]:
+            self.running.pop(key).end()
+        while len(self.running) >= _KEPT:
+            self.running.popitem(last=False)[1].end()
         limits = _limits(declared, self.settings)
         command = self.confinement.command(app, limits.memory_bytes >> 20)
         try:
             process = AppProcess(command, self.confinement.environment(), app.folder, limits)
         except OSError as error:
             raise TransientError(f"the app cannot be started: {error}", "app_exited") from error
-        is_json = declared.kind == "program" and declared.wire == "ndjson"
-        return _Sandbox(app.name, process, JsonWire() if is_json else ArrowWire(), self.should_stop)
+        return _Sandbox(app.name, process, _wire(declared), self.should_stop)
 
 
 class _Sandbox:
@@ -81,7 +82,7 @@ class _Sandbox:
 
     def __init__(self, app: str, process: AppProcess, wire: AppWire, should_stop: Callable[[], bool]) -> None:
         self._app = app
-        self._process = process
+        self.process = process
         self._wire = wire
         self._should_stop = should_stop
         self._thread = ThreadPoolExecutor(1, "app")
@@ -91,25 +92,26 @@ class _Sandbox:
     @property
     def is_usable(self) -> bool:
         """Ask whether it can be asked: it has not ended, and no load that broke off waits for an answer."""
-        return not self._is_over and (self._asked is None or self._asked.done())
+        is_idle = self._asked is None or self._asked.done()
+        return not self._is_over and is_idle and self.process.is_running
 
     def ask(self, batch: pl.DataFrame) -> Callable[[], pa.Table]:
         """Hand over a batch; see `Transform`."""
-        self._asked = asked = self._thread.submit(self._exchange, self._wire.write(batch))
+        self._asked = asked = self._thread.submit(self._exchange, batch)
         return partial(self._answer, asked)
 
     def end(self) -> None:
         """End the process, and then the thread, which sees it end."""
         self._is_over = True
-        self._process.kill()
+        self.process.kill()
         self._thread.shutdown()
-        self._process.close()
+        self.process.close()
 
-    def _exchange(self, request: bytes) -> pa.Table:
-        self._process.ask(request, self._should_stop)
-        answer = self._wire.read(self._process)
-        if self._process.has_more():
-            raise refused("something follows its end")
+    def _exchange(self, batch: pl.DataFrame) -> pa.Table:
+        self.process.ask(self._wire.write(batch), self._should_stop)
+        answer = self._wire.read(self.process)
+        if fault := self.process.rest():
+            raise refused(fault)
         return answer
 
     def _answer(self, asked: "Future[pa.Table]") -> pa.Table:
@@ -124,7 +126,7 @@ class _Sandbox:
             return asked.result()
         except TransientError as error:
             self.end()
-            last = next(filter(None, map(str.strip, reversed(self._process.speech))), "")
+            last = next(filter(None, map(str.strip, reversed(self.process.speech))), "")
             words = f": {_harmless(last, _LAST_WORDS)}" if last else ""
             raise TransientError(f"{error}{words}", error.reason) from error
         except BaseException:
@@ -134,12 +136,18 @@ class _Sandbox:
             self._tell()
 
     def _tell(self) -> None:
-        lines = self._process.speech
+        lines = self.process.speech
         for line in lines[:_SHOWN_LINES]:
             log.info("the app says", action="app", app=self._app, text=_harmless(line, _SHOWN_CHARACTERS))
         if len(lines) > _SHOWN_LINES:
             log.info("the app says more", action="app", app=self._app, lines=len(lines) - _SHOWN_LINES)
-        self._process.forget_speech()
+        self.process.forget_speech()
+
+
+def _wire(declared: TransformDeclaration) -> AppWire:
+    if declared.kind == "python":
+        return ArrowWire(has_large_texts=True)
+    return JsonWire() if declared.wire == "ndjson" else ArrowWire()
 
 
 def _limits(declared: TransformDeclaration, settings: FolderSettings) -> ProcessLimits:

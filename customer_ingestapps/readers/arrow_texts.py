@@ -22,7 +22,8 @@ _UUID_BYTES = 16
 _TEXT = CqlType("text")
 
 
-def _is_text(found: pa.DataType) -> bool:
+def is_text(found: pa.DataType) -> bool:
+    """Ask whether values of an Arrow type are texts as they are."""
     return any((types.is_string(found), types.is_large_string(found), types.is_string_view(found)))
 
 
@@ -50,7 +51,7 @@ _FITTING: Sequence[tuple[Callable[[pa.DataType], bool], Sequence[str]]] = (
 def fits(found: pa.DataType, wanted: CqlType) -> bool:
     """Ask whether values of an Arrow type can be values of a CQL type; each is looked at later."""
     found = _plain_type(found)
-    if types.is_null(found) or _is_text(found):
+    if types.is_null(found) or is_text(found):
         return True
     if not types.is_nested(found):
         return any(is_kind(found) and wanted.name in names for is_kind, names in _FITTING)

@@ -19,7 +19,8 @@ from customer_ingestapps.readers.rows import Limits, TextRows
 from customer_ingestapps.reasons import NO_OBJECTS, Reason, Reject
 
 _ADDED = re.compile(
-    r',?\s*"line"\s*:[^:]*"column"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")\s*,\s*"reason"\s*:[^:]*}$'
+    r',?\s*"line"\s*:[^:]*"column"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")\s*,\s*"reason"\s*:'
+    r'(?:[^:"]*|\s*"(?:[^"\\]|\\.)*"\s*)}$'
 )
 _SIMPLE = {str, type(None)}
 _KINDS = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}

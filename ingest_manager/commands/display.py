@@ -134,7 +134,9 @@ def print_facts(facts: Mapping[str, object]) -> None:
 def print_check(view: CheckView) -> None:
     """Print what a load of a file would come to, and its first rejects."""
     print(f"{one_line(view.key)}: would be {view.status.replace('_', ' ')} by app {view.app or '-'}")
-    print(f"rows: {view.rows_read} read, {view.rows_written} would be written, {view.rows_rejected} rejected")
+    counts = f"{view.rows_read} read, {view.rows_written} would be written, {view.rows_rejected} rejected"
+    dropped = f", {view.rows_dropped} dropped" if view.rows_dropped else ""
+    print(f"rows: {counts}{dropped}")
     if view.file_error:
         print(f"{view.file_error.reason}: {one_line(view.file_error.message)}")
     if view.rejects:

@@ -168,6 +168,11 @@ def test_customer_gets_the_declarations_of_its_own_apps_and_no_code(settings, st
     }
 
 
+def test_a_program_counts_as_code_too(apps):
+    (apps / "globex" / "app.toml").write_text('[files]\n[transform]  # ours\nkind = "program"\n')
+    assert [app.has_transform for app in read_declarations(apps, "globex")] == [True]
+
+
 def test_single_app_of_a_customer_is_named_like_it(apps):
     assert read_declarations(apps, "globex") == (
         AppDeclaration(name="globex", toml="# globex\n", has_transform=False),

@@ -11,6 +11,7 @@ from customer_ingestapps.contract import Encoding, Files, Format, Table, load_co
 from customer_ingestapps.cql_types import SCALARS
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.templates import Slot, parse_template
+from customer_ingestapps.transforms import TransformDeclaration
 
 GOOD = """
 [files]
@@ -137,6 +138,17 @@ def test_defaults_are_the_documented_ones(document: Path) -> None:
         ("[table]", '[types.t]\na = "intt"\n[table]', "types.t: 'intt' is not a type"),
         ("[table]", '[types.t]\na = "set<int>"\n[table]', "types.t: set<int> inside another type must"),
         ("[table]", "[types.t]\n[table]", "types.t"),
+        ("[table]", '[transform]\nkind = "perl"\n[table]', "transform.kind = 'perl': Input should be"),
+        ("[table]", '[transform]\nkind = "program"\n[table]', "a command is what kind = \"program\" needs"),
+        ("[table]", '[transform]\nkind = "python"\ncommand = ["x"]\n[table]', "and nothing else takes"),
+        ("[table]", '[transform]\nkind = "python"\nwire = "arrow"\n[table]', 'wire is for kind = "program"'),
+        ("[table]", '[transform]\nkind = "python"\nmemory_mib = 8\n[table]', "greater than or equal to 64"),
+        ("[table]", '[transform]\nkind = "python"\ncolumns = ["a", "A"]\n[table]', "differ in case only"),
+        (
+            "[columns]",
+            '[transform]\nkind = "python"\n[columns]\n_ROW = "int"',
+            "'_row' is what batches of a transform",
+        ),
         ("[table]", "[tabel]", "table: Field required"),
         ("[table]", "[table", "Expected ']' at the end of a table declaration"),
     ],
@@ -201,6 +213,7 @@ def test_the_reference_has_every_key_type_and_encoding() -> None:
         *Files.model_fields,
         *Table.model_fields,
         *Column.model_fields,
+        *TransformDeclaration.model_fields,
         *SCALARS,
         *get_args(Format),
         *get_args(Encoding),

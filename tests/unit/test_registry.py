@@ -119,6 +119,21 @@ def test_the_version_changes_with_any_file_of_the_app_only(tmp_path: Path) -> No
     assert registry.pick("acme", "orders.csv").version != first
 
 
+def test_code_that_is_not_declared_and_a_declaration_without_its_code_are_refused(tmp_path: Path) -> None:
+    document = declare(tmp_path / "acme" / "orders", "orders.csv")
+    code = document.parent / "transform.py"
+    code.write_text("pass\n")
+    with pytest.raises(
+        ContractError, match=r'transform\.py: is run only where \[transform\] says kind = "python"'
+    ):
+        Registry(tmp_path).apps("acme")
+    code.unlink()
+    document.write_text(document.read_text() + '[transform]\nkind = "python"\n')
+    with pytest.raises(ContractError, match=r"app\.toml: transform\.kind = .python. needs transform\.py"):
+        Registry(tmp_path).apps("acme")
+    assert [app.name for app in Registry(tmp_path, has_code=False).apps("acme")] == ["orders"]
+
+
 def test_an_edit_is_noticed_even_with_the_same_size_and_time(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     document = declare(tmp_path / "acme" / "orders", "a.csv")

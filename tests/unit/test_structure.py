@@ -103,6 +103,13 @@ def test_references_share_no_code_with_what_they_judge() -> None:
     assert {name.partition(".")[0] for name in used} & (OURS - {"benchmarks"}) == set()
 
 
+def test_customers_code_is_imported_in_the_sandbox_alone() -> None:
+    ways = ("spec_from_file_location", "import_module", "__import__", "runpy", "exec(")
+    ours = [path for package in ALLOWED for path in (ROOT / package).rglob("*.py")]
+    found = {path.name for path in ours if any(way in path.read_text() for way in ways)}
+    assert found == {"runner.py"}
+
+
 def test_life_of_a_load_stays_on_one_page() -> None:
     assert len((ROOT / "ingest_manager" / "loading.py").read_text().splitlines()) <= 150
 

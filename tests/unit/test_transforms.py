@@ -18,6 +18,7 @@ from customer_ingestapps.readers.rows import Limits
 from customer_ingestapps.reading import Chunk, read_chunks, read_untransformed
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
+from ingest_manager.accounts import Accounts
 
 COLUMNS = {"id": "int", "name": "text", "price": "double", "day": "date", "paid": "boolean", "tags": "text"}
 FRUIT = b"ID,Name,price\n1,apple,0.5\n2,pear,0.7\n3,plum,1\n"
@@ -193,6 +194,25 @@ def test_a_row_has_one_fate_only() -> None:
     assert refusal(kept_and_rejected) == "row 1 of the batch is both kept and rejected (line 3 of the file)"
 
 
+def test_a_load_tells_what_was_dropped_the_commonest_reasons_first() -> None:
+    def code(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(_drop="name")
+
+    accounts = Accounts()
+    for chunk in read(
+        code, b"id,name\n" + b"".join(b"1,%c\n" % name for name in b"abcbcc") + b"1,\n", rows=2
+    ):
+        accounts.add(chunk)
+    outcome = accounts.outcome()
+    assert (outcome.status, outcome.rows_read, outcome.rows_written, outcome.rows_dropped) == (
+        "loaded",
+        7,
+        1,
+        6,
+    )
+    assert outcome.message == "dropped by the app: 3 c, 2 b, 1 a"
+
+
 def test_whatever_the_app_does_with_the_order_the_last_line_of_a_key_stays() -> None:
     [chunk] = read(lambda frame: frame.reverse(), b"id,name\n1,first\n1,last\n")
     assert chunk.frame.select("id", "name").rows() == [(1, "last")]
@@ -285,9 +305,25 @@ def test_rejects_can_be_sent_again_as_they_are() -> None:
     with RejectsFile(app().contract.files) as rejects:
         rejects.add(chunk.header, chunk.rejects)
         again = rejects.rewound().read()
-    assert again == b"ID,Name,price,line,column,reason\n2,pear,0.7,3,,app_rejected\n"
+    assert again == b"ID,Name,price,line,column,reason\n2,pear,0.7,3,,app_rejected: no pears\n"
     [chunk] = read(code, again)
     assert chunk.rejects[0].fields == ("2", "pear", "0.7")
+
+
+def test_rejects_of_json_have_the_apps_words_and_can_be_sent_again() -> None:
+    ingest_app = app({"id": "int", "name": "text"}, format="jsonl")
+
+    def code(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(_reject=pl.lit('no: "pears"'))
+
+    text = b'{"id": 1}\n'
+    for _ in range(2):
+        [chunk] = read(code, text, ingest_app)
+        with RejectsFile(ingest_app.contract.files) as rejects:
+            rejects.add(chunk.header, chunk.rejects)
+            text = rejects.rewound().read()
+        added = r'"line": 1, "column": null, "reason": "app_rejected: no: \"pears\""'
+        assert text.decode() == f'{{"id": 1, {added}}}\n'
 
 
 def test_a_file_with_a_column_of_a_batchs_own_names_is_refused() -> None:

@@ -141,6 +141,17 @@ def test_app_with_code_is_checked_up_to_it(folder: Path) -> None:
     assert (file.status, file.cells()[-1]) == ("good", "checked up to the transform")
 
 
+def test_a_declared_transform_is_not_looked_for_and_its_rows_are_not_judged(folder: Path) -> None:
+    (folder / "people.csv").write_bytes(b"id,colour\nx,red\n1\n")
+    toml = PEOPLE.replace("[table]", '[transform]\nkind = "python"\n[table]')
+    [file] = Service(toml, has_transform=True).validate(folder).files
+    assert file.status == "has rejects"
+    assert file.cells()[-1].splitlines() == [
+        "line 3: wrong_field_count: 1 fields, the header has 2",
+        "checked up to the transform",
+    ]
+
+
 DAMAGED = {
     "sound": b"id,name\n1,Ann\n2,Bob\n",
     "rejects": b'id,name\n1,"NULL"\nx,Bob\n,c\n4\n5,e,f\n',
