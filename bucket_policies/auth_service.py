@@ -107,11 +107,13 @@ class Service:
         try:
             return read_declarations(self.settings.apps_folder, customer.id)
         except DocumentError as error:
-            advice = (
-                "see that the service may read the folder; until then no file is refused for having no app"
+            _log.error(
+                "apps cannot be read",
+                action="read_apps",
+                customer=customer.id,
+                reason=str(error),
+                advice="let the service read the folder; until then no file is refused for having no app",
             )
-            facts = {"customer": customer.id, "reason": str(error), "advice": advice}
-            _log.error("apps cannot be read", action="read_apps", **facts)
             return ()
 
     def _report(self, problems: dict[str, str]) -> None:
