@@ -21,7 +21,7 @@ from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, cassandra_session, schema, setup, tables, topology
 from ingest_manager.cassandra_session import CassandraSession
-from ingest_manager.errors import IngestError, ObjectGone, PermanentError, ServerDown
+from ingest_manager.errors import IngestError, ObjectGone, ServerDown
 from ingest_manager.reconcile import event_of_version
 from ingest_manager.settings import Settings
 from ingest_manager.topology import AS_DECLARED
@@ -219,14 +219,10 @@ class Cassandra(_System):
             )
 
     def _compare_table(self, keyspace: str, contract: AppContract) -> str | None:
-        declared = tables.declared_table(contract)
-        if tables.find_table(self._session, keyspace, declared.name) is None:
+        if tables.find_table(self._session, keyspace, contract.table.name) is None:
             return None
-        try:
-            tables.check_table(self._session, keyspace, declared)
-        except PermanentError as error:
-            return str(error).removeprefix(f"table {keyspace}.{declared.name} ")
-        return AS_DECLARED
+        found = tables.differences(self._session, keyspace, contract)
+        return "; ".join(one.message for one in found if one.kind is not tables.Kind.NOTE) or AS_DECLARED
 
 
 def ledger_columns() -> dict[str, list[str]]:
