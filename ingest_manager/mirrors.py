@@ -255,10 +255,12 @@ def _replication(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _refused_apps(customer: Customer, problem: str) -> Part:
-    def refuse() -> NoReturn:
-        raise MirrorError("mend its app.toml; until then the last good version stays in force")
+    told = "; ".join(problem.splitlines())
 
-    return Part(f"apps of {customer.id}", AS_DECLARED, read=lambda: f"refused: {problem}", write=refuse)
+    def refuse() -> NoReturn:
+        raise MirrorError(f"{told}: mend it; until then the last good version stays in force")
+
+    return Part(f"apps of {customer.id}", AS_DECLARED, read=lambda: f"refused: {told}", write=refuse)
 
 
 @contextmanager

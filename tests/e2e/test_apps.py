@@ -78,7 +78,7 @@ def test_column_that_somebody_dropped_under_a_running_manager_comes_back_before_
 
 def test_apps_that_want_the_same_key_are_refused_at_the_start_in_one_line(platform: Platform) -> None:
     customer = platform.add_customer(apps={"orders": ORDERS_APP, "people": PEOPLE_APP})
-    platform.command("bucket-policies", "apply")
+    platform.make_buckets()
     done = platform.run("ingest-manager", "setup")
     assert done.returncode == 1
     [line] = [line for line in done.stderr.splitlines() if line.startswith("ingest-manager: ")]
