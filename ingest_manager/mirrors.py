@@ -21,7 +21,7 @@ from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import broker, cassandra_session, schema, setup, tables, topology
 from ingest_manager.cassandra_session import CassandraSession
-from ingest_manager.errors import IngestError, ObjectGone, ServerDown, TransientError
+from ingest_manager.errors import IngestError, ObjectGone, PermanentError, ServerDown
 from ingest_manager.reconcile import event_of_version
 from ingest_manager.settings import Settings
 from ingest_manager.topology import AS_DECLARED
@@ -224,9 +224,7 @@ class Cassandra(_System):
             return None
         try:
             tables.check_table(self._session, keyspace, declared)
-        except TransientError as error:
-            if error.reason != tables.MISMATCH:
-                raise
+        except PermanentError as error:
             return str(error).removeprefix(f"table {keyspace}.{declared.name} ")
         return AS_DECLARED
 
