@@ -87,9 +87,8 @@ def _of_kind(kind: str, turns: Sequence[Mapping[str, _Cost]]) -> Iterator[Measur
         return
     both = tuple(ROWS / (turn[kind].reading + turn[kind].app) for turn in turns)
     yield Measure(f"{name}, with its own time{_MARKS.get(kind, '')}", unit, both)
-    mark = " (mark: 0.9)" if kind == "python" else ""
     ratios = tuple(turn["declared"].reading / turn[kind].reading for turn in turns)
-    yield Measure(f"{name} ÷ declared{mark}", "", ratios)
+    yield Measure(f"{name} ÷ declared", "", ratios)
 
 
 def _cost(app: IngestApp, sandboxes: Sandboxes, data: bytes) -> _Cost:

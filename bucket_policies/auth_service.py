@@ -107,7 +107,13 @@ class Service:
         try:
             return read_declarations(self.settings.apps_folder, customer.id)
         except DocumentError as error:
-            _log.error("apps cannot be read", action="read_apps", customer=customer.id, reason=str(error))
+            _log.error(
+                "apps cannot be read",
+                action="read_apps",
+                customer=customer.id,
+                reason=str(error),
+                advice="let the service read the folder; until then no file is refused for having no app",
+            )
             return ()
 
     def _report(self, problems: dict[str, str]) -> None:

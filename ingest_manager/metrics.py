@@ -21,8 +21,9 @@ PREFIX = "ingest_manager"
 STAGE_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LOAD_REASONS = frozenset(
     {
-        "app_refused", "cassandra_no_answer", "cassandra_refused", "cassandra_unauthorized",
-        "cassandra_unsupported", "format", "gone", "internal_error", "name", "over_quota", "passing_fault",
+        "app_exited", "app_memory", "app_processes", "app_refused", "app_timeout",
+        "cassandra_no_answer", "cassandra_refused", "cassandra_unauthorized", "cassandra_unsupported",
+        "format", "gone", "internal_error", "name", "over_quota", "passing_fault",
         "size", "store_fault", "table_mismatch", "too_many_files", "worker_died",
     }
 )  # fmt: skip

@@ -55,7 +55,7 @@ class Scene:
 
     def failed(self) -> Load:
         ended = self.ledger.finish(self.claim(), Outcome(status=LoadStatus.FAILED, reason="app_refused"))
-        return self.ledger.mark_placed(ended)
+        return self.ledger.mark_placed(ended, "archive")
 
     def marks(self) -> tuple[Any, ...]:
         load = self.ledger.find(self.event.load_id)
@@ -93,7 +93,7 @@ def test_raised_write_times_keep_the_first_whatever_comes_after(scene: Scene) ->
         scene.now += LEASE
         load = scene.claim(Replay(uuid.uuid4(), after, is_forced=True))
         assert (load.write_first, load.write_base) == (first.write_base, first.write_high + 1 + after * 65)
-        scene.ledger.mark_placed(scene.ledger.finish(load, Outcome(status=LoadStatus.LOADED)))
+        scene.ledger.mark_placed(scene.ledger.finish(load, Outcome(status=LoadStatus.LOADED)), "archive")
 
 
 def test_messages_are_found_by_the_day_they_came_and_marked(scene: Scene) -> None:

@@ -155,10 +155,11 @@ def test_statistics_are_exact_and_look_no_load_up(scene: Scene) -> None:
     assert (scene.rows - COUNT < 100, scene.statements < 10) == (True, True)
 
 
-def test_dry_run_for_failed_loads_reads_them_and_no_others(scene: Scene) -> None:
+def test_dry_run_for_failed_loads_reads_them_and_what_is_on_its_way(scene: Scene) -> None:
     plan = replayer(scene).plan(Selection(customer=scene.customer, statuses=frozenset([LoadStatus.FAILED])))
     assert (len(plan.loads), plan.rows, plan.left_out) == (100, 1_000, Counter())
-    assert (scene.rows, scene.statements) == (100, 1)
+    # A replay under way may have been of a failed load.
+    assert (scene.rows < 200, scene.statements) == (True, 4)
 
 
 def test_dry_run_for_some_time_reads_that_time(scene: Scene) -> None:

@@ -401,7 +401,7 @@ def test_figures_are_those_of_outcomes_and_of_what_is_on_its_way(scene: Scene) -
 
 
 def test_load_in_replay_counts_as_on_its_way_and_once(scene: Scene) -> None:
-    ended = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED))
+    ended = scene.ledger.mark_placed(scene.ledger.finish(scene.claim(), LOADED), "archive")
     scene.ledger.project(ended).result()
     claimed = scene.other.claim(replay(scene), APP).load
     assert figures(scene) == [LoadFigures.of(claimed)]
