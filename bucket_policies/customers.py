@@ -55,6 +55,19 @@ class Customer:
         return self.id.replace("-", "_")
 
 
+def quota_in_minio(quota_bytes: int) -> int:
+    """Give the quota with which MinIO lets a bucket hold so much.
+
+    It refuses the object that makes a bucket exactly as large as its quota, so its own is a byte more.
+    """
+    return quota_bytes + 1
+
+
+def quota_by_minio(quota_bytes: int) -> int:
+    """Give how much a bucket may hold by the quota that MinIO has for it; 0 is none."""
+    return max(quota_bytes - 1, 0)
+
+
 def is_customer_id(text: str) -> bool:
     """Ask whether a text can be a customer's id."""
     return bool(_ID.fullmatch(text)) and not _RESERVED.fullmatch(text)

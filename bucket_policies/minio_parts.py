@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bucket_policies import policy_documents
 from bucket_policies.customer_documents import removed_customers
-from bucket_policies.customers import Customer
+from bucket_policies.customers import Customer, quota_in_minio
 from bucket_policies.mirror import Difference, Part, apply
 from bucket_policies.policy_documents import Document
 from bucket_policies.settings import MirrorSettings
@@ -79,7 +79,7 @@ def _staging_parts(minio: Administration, customer: Customer) -> Iterator[Part]:
         what=f"bucket {bucket}: quota in bytes",
         wanted=quota,
         read=lambda: bucket_quota(minio, bucket),
-        write=lambda: minio.admin.bucket_quota_set(bucket, quota),
+        write=lambda: minio.admin.bucket_quota_set(bucket, quota_in_minio(quota)),
     )
     yield Part(
         what=f"bucket {bucket}: lifecycle",

@@ -9,7 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
 from pydantic_settings import SettingsError as SourceError
 from typing_extensions import override
@@ -59,6 +61,14 @@ class SecretFiles(SecretsSettingsSource):
 
 class SecretFileSettings(BaseSettings):
     """Settings that come from the environment, else from its file, else from secret files."""
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_empty_logins(cls, value: Any, info: ValidationInfo) -> Any:
+        is_key = str(info.field_name).endswith("_access_key")
+        if (isinstance(value, SecretStr) and not value.get_secret_value()) or (is_key and not value):
+            raise PydanticCustomError("empty", "it is empty")
+        return value
 
     @override
     @classmethod

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bucket_policies.customers import Customer
+from bucket_policies.customers import Customer, quota_by_minio
 from bucket_policies.store import Administration
 
 ARCHIVED_OBJECTS = "objects/"
@@ -22,7 +22,7 @@ class Usage:
     customer: str
     quota_bytes: int
     bucket_quota_bytes: int | None
-    """What MinIO has; None where there is no bucket, or no quota on it."""
+    """What MinIO lets it hold; None where there is no bucket, or no quota on it."""
     staged_bytes: int
     staged_files: int
     granted_bytes: int | None
@@ -72,8 +72,8 @@ def measure(minio: Administration, customer: Customer, granted_bytes: int | None
 
 
 def bucket_quota(minio: Administration, bucket: str) -> int:
-    """Return the quota that MinIO has for a bucket, 0 for none."""
-    return int(json.loads(minio.admin.bucket_quota_get(bucket))["quota"])
+    """Return how much MinIO lets a bucket hold, 0 where it has no quota."""
+    return quota_by_minio(int(json.loads(minio.admin.bucket_quota_get(bucket))["quota"]))
 
 
 def _versions(minio: Administration, bucket: str) -> Iterator[Any]:

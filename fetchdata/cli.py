@@ -91,7 +91,7 @@ Examples:
        [profile acme]
        credential_process = fetchdata credentials -u acme --format process
   3. Keep everything for a program:
-       fetchdata credentials -u acme --format json > credentials.json"""
+       fetchdata credentials -u acme --json > credentials.json"""
 
 
 class _PushByDefault(click.Group):
@@ -205,6 +205,7 @@ def history(
     show_default=True,
     help="For a shell, for the AWS tools' credential_process, or everything for a program.",
 )
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def give_credentials(*, form: str, **access: Any) -> int:
     """Print temporary S3 credentials, with which other tools can put your files."""
     answer = _services(**access).auth.credentials()

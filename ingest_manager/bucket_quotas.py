@@ -12,6 +12,7 @@ from minio.credentials.providers import StaticProvider
 from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 
+from bucket_policies.customers import quota_by_minio
 from ingest_manager.errors import ServerDown
 from ingest_manager.settings import Settings
 
@@ -25,13 +26,13 @@ class BucketQuotas:
         self._admin = admin
 
     def quota_bytes(self, bucket: str) -> int | None:
-        """Return a bucket's quota, 0 where it has none; None where there is no bucket or we may not ask.
+        """Return how much a bucket may hold, 0 for no quota; None where there is no bucket or we may not ask.
 
         Raises:
             ServerDown: MinIO cannot be reached.
         """
         try:
-            return int(json.loads(self._admin.bucket_quota_get(bucket)).get("quota", 0))
+            return quota_by_minio(int(json.loads(self._admin.bucket_quota_get(bucket)).get("quota", 0)))
         except MinioAdminException as error:
             if re.search(r"Status: 5\d\d", str(error)):
                 raise ServerDown(f"the store cannot tell its quotas: {error}", server="minio") from error

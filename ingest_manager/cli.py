@@ -3,6 +3,7 @@
 Exit codes: 0 done / no difference, 1 something failed or differs, 2 usage or settings, 4 unreachable.
 """
 
+import json
 import logging
 import sys
 
@@ -23,6 +24,7 @@ from ingest_manager.commands.apps import apps
 from ingest_manager.commands.check import check
 from ingest_manager.commands.drain import drain
 from ingest_manager.commands.history import history
+from ingest_manager.commands.options import AsJson
 from ingest_manager.commands.pause import pause
 from ingest_manager.commands.reconcile import reconcile
 from ingest_manager.commands.rejects import rejects
@@ -49,12 +51,15 @@ cli.add_typer(dead_letters.commands, name="dead-letters")
 
 
 @cli.command("setup")
-def set_up() -> None:
+def set_up(*, as_json: AsJson = False) -> None:
     """Create the broker's topology, the ledger, and the keyspaces, tables and queues of all customers.
 
-    \b
     Can be repeated; `run` does the same at its start.
-    Example:  ingest-manager setup
+
+    \b
+    Examples:
+      1. ingest-manager setup
+      2. ingest-manager setup --json
     """
     settings = Settings()
     registry = Registry(settings.customer_ingestapps_dir)
@@ -63,9 +68,11 @@ def set_up() -> None:
         setup.ensure_topology(settings)
         directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
         for customer in directory.current().values():
-            for app, problem in setup.ensure_customer(session, registry, settings, customer).items():
+            misfits = setup.ensure_customer(session, registry, settings, customer)
+            for app, problem in misfits.items():
                 typer.echo(f"{customer.id}/{app}: {problem}", err=True)
-            typer.echo(f"{customer.id}: ready")
+            made = {"customer": customer.id, "ready": True, "misfits": dict(misfits)}
+            typer.echo(json.dumps(made) if as_json else f"{customer.id}: ready")
         for document, problem in directory.problems.items():  # they stop nobody else
             typer.echo(f"{document}: {problem}", err=True)
 
@@ -89,7 +96,9 @@ def serve_status() -> None:
     """Serve the customers' own history and rejects over HTTP.
 
     \b
-    Example:  INGEST_MANAGER_STATUS_LISTEN=127.0.0.1:8081 ingest-manager status-service
+    Examples:
+      1. ingest-manager status-service
+      2. INGEST_MANAGER_STATUS_LISTEN=127.0.0.1:8081 ingest-manager status-service
     """
     settings = Settings()
     _log_as(settings)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ingest_manager.errors import ServerName
 
-_TURN_SECONDS = 300  # what one turn of housekeeping may take, with reconciling all customers
+_TURN_SECONDS = 300  # what one turn of housekeeping may take, with the tables of all customers
 
 
 @dataclass(frozen=True, slots=True)

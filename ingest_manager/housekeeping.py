@@ -26,7 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeping(threading.Thread):
-    """One thread that looks at the documents every few seconds and reconciles every few minutes."""
+    """One thread that looks at the documents every few seconds, and has buckets reconciled every few minutes.
+
+    After a long pause reconciling takes long, so a thread of its own does it: the looks go on meanwhile.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,8 @@ class Housekeeping(threading.Thread):
         self._held: dict[str, str] = {}  # customers whose objects wait, and why
         self._turned_at = time.time()
         self._over = threading.Event()
+        self._next_reconcile = 0.0
+        self._reconciling = self._reconciling_thread()
 
     @property
     def customers(self) -> Mapping[str, Customer]:
@@ -74,19 +79,20 @@ class Housekeeping(threading.Thread):
 
     def run(self) -> None:
         """Keep house until stopped; what fails is tried again at the next turn."""
-        next_reconcile = 0.0
         while not self._over.is_set():
             try:
-                is_due = time.monotonic() >= next_reconcile
+                is_due = not self._reconciling.is_alive() and time.monotonic() >= self._next_reconcile
                 self.take_up_customers(afresh=is_due)
                 if is_due:
                     self.restore_topology()
-                    self.reconcile()
-                    next_reconcile = time.monotonic() + self._settings.reconcile_seconds
+                    self._reconciling = self._reconciling_thread()
+                    self._reconciling.start()
             except IngestError as error:
                 log.warning("housekeeping is tried again", action="housekeeping", error=str(error))
             self._turned_at = time.time()
             self._over.wait(self._settings.documents_seconds)
+        if self._reconciling.ident is not None:
+            self._reconciling.join()
 
     def take_up_customers(self, *, afresh: bool = False) -> None:
         """Make what new customers and changed apps need, and consume the queues of all that have it.
@@ -135,6 +141,16 @@ class Housekeeping(threading.Thread):
         for customer_id, why in self._held.items():
             with _told(customer_id):
                 self._reconciler.hold(customer_id, f"{NOT_TAKEN_UP}: {why}")
+
+    def _reconciling_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._reconcile_once, name="reconcile", daemon=True)
+
+    def _reconcile_once(self) -> None:
+        try:
+            self.reconcile()
+            self._next_reconcile = time.monotonic() + self._settings.reconcile_seconds
+        except IngestError as error:
+            log.warning("reconciling is tried again", action="reconcile", error=str(error))
 
     def _misfits_of(self, customers: Iterable[Customer]) -> dict[str, str]:
         """Return why apps' tables do not fit: their loads are tried again, those of other apps go on."""

@@ -1,20 +1,24 @@
 """The command `bucket-policies add`: a customer's document and password, and MinIO made ready for it."""
 
+import json
 import secrets
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bucket_policies import users
-from bucket_policies.commands.options import TheCustomer, ask_password, read_password
+from bucket_policies.commands.options import AsJson, TheCustomer, ask_password, read_password
 from bucket_policies.commands.plan import show_differences
 from bucket_policies.constraints import Constraints
 from bucket_policies.customer_documents import add_document, check_new_document, document_text
 from bucket_policies.customers import Customer
 from bucket_policies.errors import NotGivenError, SettingsError, UnreachableError
 from bucket_policies.minio_parts import make_ready
+from bucket_policies.mirror import Difference
 from bucket_policies.settings import DocumentSettings, MirrorSettings, read_settings
 from bucket_policies.store import open_administration
 
@@ -40,6 +44,7 @@ def add(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take a customer in: write its document, set a password, make its buckets.
 
@@ -49,7 +54,7 @@ def add(
     Examples:
       1. bucket-policies add acme
       2. bucket-policies add acme --formats .csv,.csv.gz --number-files 100 --data-sizes 2048
-      3. pwgen 20 1 | bucket-policies add acme --quota-kib 1048576 --password-stdin
+      3. pwgen 20 1 | bucket-policies add acme --quota-kib 1048576 --password-stdin --json
     """
     settings = read_settings(DocumentSettings)
     given = {
@@ -69,10 +74,16 @@ def add(
     password, is_generated = _password(customer, from_stdin=password_stdin)
     added = add_document(settings.folder, customer, content)
     users.set_password(settings.users_document, customer, password)
-    typer.echo(f"{added.id}: customers/{added.id}.json is written, the password is set")
+    if not as_json:
+        typer.echo(f"{added.id}: customers/{added.id}.json is written, the password is set")
     if is_generated:
         _show_once(f"the password of {added.id}, shown this once: {password}")
-    _make_ready(added)
+    made = _make_ready(added)
+    if as_json:
+        typer.echo(json.dumps(_document(added, made, is_generated=is_generated), default=str))
+    else:
+        _tell(added, made)
+    raise typer.Exit(1 if made.failed else 0)
 
 
 def _password(customer: str, *, from_stdin: bool) -> tuple[str, bool]:
@@ -92,7 +103,15 @@ def _show_once(line: str) -> None:
         terminal.write(f"{line}\n")
 
 
-def _make_ready(customer: Customer) -> None:
+@dataclass(frozen=True)
+class _Made:
+    """What became of a customer's buckets: what MinIO did not take, or why it was not asked."""
+
+    failed: Sequence[Difference] = ()
+    why_not: str | None = None
+
+
+def _make_ready(customer: Customer) -> _Made:
     """Make the customer's buckets now, where that can be done here.
 
     Raises:
@@ -100,15 +119,29 @@ def _make_ready(customer: Customer) -> None:
     """
     try:
         settings = read_settings(MirrorSettings)
-        failed = make_ready(open_administration(settings), customer, settings)
+        return _Made(make_ready(open_administration(settings), customer, settings))
     except NotGivenError:
-        typer.echo(f"{customer.id}: MinIO's administrator is not known here: {_WATCH}")
+        return _Made(why_not=f"MinIO's administrator is not known here: {_WATCH}")
     except UnreachableError as error:
-        typer.echo(f"{customer.id}: {error}: {_WATCH} when it does")
-    else:
-        show_differences(failed, "")
-        if failed:
-            raise typer.Exit(1)
-        typer.echo(f"{customer.id}: {customer.staging_bucket} and {customer.archive_bucket} are ready")
+        return _Made(why_not=f"{error}: {_WATCH} when it does")
+
+
+def _document(customer: Customer, made: _Made, *, is_generated: bool) -> dict[str, object]:
+    return {
+        "customer": customer.id,
+        "document": f"customers/{customer.id}.json",
+        "password_generated": is_generated,
+        "ready": not (made.failed or made.why_not),
+        "why_not": made.why_not,
+        "failed": [asdict(one) for one in made.failed],
+    }
+
+
+def _tell(customer: Customer, made: _Made) -> None:
+    if made.failed:
+        show_differences(made.failed, "")
+        return
+    ready = f"{customer.staging_bucket} and {customer.archive_bucket} are ready"
+    typer.echo(f"{customer.id}: {made.why_not or ready}")
     app = f"customer_ingestapps/{customer.id}/app.toml"
     typer.echo(f"next: an app for its files, {app}, then bucket-policies plan")

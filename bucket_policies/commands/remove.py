@@ -1,15 +1,20 @@
 """The command `bucket-policies remove`."""
 
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bucket_policies import logs, removal
-from bucket_policies.commands.options import TheCustomer, customer_of
+from bucket_policies.commands.options import AsJson, TheCustomer, customer_of
+from bucket_policies.customers import Customer
 from bucket_policies.mirror import Holding
 from bucket_policies.other_systems import other_systems
+from bucket_policies.removal import Belongings
 from bucket_policies.settings import MirrorSettings, read_settings
 from bucket_policies.store import open_administration
 
@@ -21,6 +26,7 @@ def remove(
     force: Annotated[
         bool, typer.Option("--force", help="Also with objects that have no outcome yet.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """End a customer's logins and uploads, after showing what it has; nothing is deleted.
 
@@ -30,7 +36,7 @@ def remove(
     \b
     Examples:
       1. bucket-policies remove acme
-      2. bucket-policies remove acme --yes --force
+      2. bucket-policies remove acme --yes --force --json
     """
     if not (yes or sys.stdin.isatty()):
         raise typer.BadParameter("there is no terminal to ask on: add --yes")
@@ -40,27 +46,54 @@ def remove(
     minio = open_administration(settings)
     with other_systems() as others:
         belongings = removal.look(minio, others.mirrors, known)
-    _show(f"{known.id} has", ((system, holding.what) for system, holding in belongings.holdings))
-    for line in (*others.left_out, *belongings.not_told):
-        typer.echo(line)
+    not_told = [*others.left_out, *belongings.not_told]
+    if not as_json:
+        _show(f"{known.id} has", ((system, holding.what) for system, holding in belongings.holdings))
+        for line in not_told:
+            typer.echo(line)
     if not force:
         belongings.refuse_unfinished(known.id)
     if not (yes or typer.confirm(f"End the logins and uploads of {known.id}? Nothing is deleted.", err=True)):
         raise typer.Exit(1)
     aside, faults = removal.end(minio, known, settings)
-    typer.echo(
-        f"{known.id} is removed: no login, no upload; its document is {aside.parent.name}/{aside.name}"
-    )
+    if as_json:
+        typer.echo(json.dumps(_document(known, aside, belongings, not_told=not_told, faults=faults)))
+    else:
+        _tell(known, aside, belongings)
+    _tell_faults(faults)
+    raise typer.Exit(1 if faults else 0)
+
+
+def _document(
+    customer: Customer,
+    aside: Path,
+    belongings: Belongings,
+    *,
+    not_told: Sequence[str],
+    faults: Sequence[str],
+) -> dict[str, object]:
+    return {
+        "customer": customer.id,
+        "document": f"{aside.parent.name}/{aside.name}",
+        "stays": [{"system": system, **asdict(holding)} for system, holding in belongings.holdings],
+        "not_told": not_told,
+        "faults": faults,
+    }
+
+
+def _tell(customer: Customer, aside: Path, belongings: Belongings) -> None:
+    document = f"{aside.parent.name}/{aside.name}"
+    typer.echo(f"{customer.id} is removed: no login, no upload; its document is {document}")
     _show("all this stays; by hand, for good:", _deletions(holding for _, holding in belongings.holdings))
-    typer.echo(
-        f"to have it back: move the document to customers/{known.id}.json, bucket-policies passwd {known.id}"
-    )
+    back = f"move the document to customers/{customer.id}.json, bucket-policies passwd {customer.id}"
+    typer.echo(f"to have it back: {back}")
+
+
+def _tell_faults(faults: Iterable[str]) -> None:
     for fault in faults:
         typer.echo(
             f"bucket-policies: what is signed or lent holds until `bucket-policies apply`: {fault}", err=True
         )
-    if faults:
-        raise typer.Exit(1)
 
 
 def _deletions(holdings: Iterable[Holding]) -> Iterable[tuple[str, str]]:

@@ -34,8 +34,8 @@ def shadow(
 
     \b
     Examples:
-      1. ingest-manager apps shadow customer-1 --with /tmp/planes
-      2. ingest-manager apps shadow customer-1 --with /tmp/planes --last 100 --json
+      1. ingest-manager apps shadow customer-1 --with drafts/planes
+      2. ingest-manager apps shadow customer-1 --with drafts/planes --last 100 --json
     """
     settings = Settings()
     [chosen] = customers_of(settings, customer)

@@ -18,7 +18,9 @@ def resume(customer: NamedCustomer, as_json: AsJson = False) -> None:
     """Let a paused customer's objects be loaded again.
 
     \b
-    Example:  ingest-manager resume customer-1
+    Examples:
+      1. ingest-manager resume customer-1
+      2. ingest-manager resume customer-1 --json
     """
     settings = Settings()
     with open_observer(settings) as observer:

@@ -191,7 +191,8 @@ def test_removed_customer_can_do_nothing_and_what_it_has_comes_back_with_it(plat
     start_auth_service(platform)
     customer = app_of(platform)
     assert add(platform, customer).returncode == 0
-    platform.command("ingest-manager", "setup")
+    ready = json.loads(platform.command("ingest-manager", "setup", "--json"))
+    assert ready == {"customer": customer, "ready": True, "misfits": {}}
     signed, s3 = offer(platform, customer, "b.csv"), borrowed(platform, customer)
     assert put(offer(platform, customer, "a.csv")) == 200
 
@@ -214,7 +215,11 @@ def test_removed_customer_can_do_nothing_and_what_it_has_comes_back_with_it(plat
     assert platform.command("bucket-policies", "plan").endswith("equal the documents of 0 customers\n")
     assert bucket_policies(platform, "remove", customer, "--yes").returncode == 1
 
-    assert add(platform, customer).returncode == 0
+    added = add(platform, customer, "--json")
+    assert (added.returncode, json.loads(added.stdout)) == (0, {
+        "customer": customer, "document": f"customers/{customer}.json", "password_generated": False,
+        "ready": True, "why_not": None, "failed": [],
+    })  # fmt: skip
     with platform.manager():
         platform.settled(customer, 1)
     assert platform.rows(customer, "id") == [{"id": 1}]
@@ -229,10 +234,17 @@ def test_customer_whose_objects_have_their_outcome_is_removed_without_force(plat
         platform.settled(customer, 1)
 
     asked = bucket_policies(platform, "remove", customer)
-    removed = bucket_policies(platform, "remove", customer, "--yes")
+    removed = bucket_policies(platform, "remove", customer, "--yes", "--json")
 
     assert (asked.returncode, asked.stderr.splitlines()[-1].count("--yes")) == (2, 1)
     assert (removed.returncode, removed.stderr) == (0, "")
+    told, [document] = json.loads(removed.stdout), aside(platform)
+    assert (told["customer"], told["document"]) == (customer, f"customers-removed/{document.name}")
+    assert (told["not_told"], told["faults"]) == ([], [])
+    assert told["stays"][0] == {
+        "system": "MinIO", "what": f"bucket staging-{customer}: 0 objects, 0 bytes",
+        "deletion": f"mc rb --force ALIAS/staging-{customer}", "unfinished": None,
+    }  # fmt: skip
     assert len(platform.archived(customer)) == 1
     assert len(platform.rows(customer)) == 1
 

@@ -133,6 +133,11 @@ def test_rejects_are_found_before_fetched_after_and_loaded_once_corrected(
         assert f"see: fetchdata rejects {load}" in history
         assert type_it(show, load).encode() == REJECTED
         assert platform.command("ingest-manager", "rejects", load).encode() == REJECTED
+        lines = platform.command("ingest-manager", "rejects", load, "--json").splitlines()
+        assert [tuple(json.loads(line).values()) for line in lines] == [
+            (3, "id", "bad_value", 'x,"NULL",a'), (4, None, "wrong_field_count", "2,Ben"),
+            (5, None, "wrong_field_count", "3,Cy,a,b"), (6, "id", "missing_key", ",Dan,c"),
+        ]  # fmt: skip
         type_it(fetch, load)
 
         again = customer.push("again", code=1)

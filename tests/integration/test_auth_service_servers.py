@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from support.testbed import eventually
 
 from bucket_policies.grant_store import CassandraSession, GrantStore, Share
@@ -197,6 +198,17 @@ def test_quota_holds_before_a_byte_is_sent(start, platform):
     assert large["violations"][0]["rule"] == "quota"
 
 
+def test_granted_upload_that_fills_the_quota_exactly_is_taken_and_minio_takes_no_byte_more(start, platform):
+    customer = platform.add_customer(quota_kib=4)
+    service, bucket = start(), f"staging-{customer}"
+    whole, more = b"x" * 4 * KIB, b"x" * (4 * KIB + 1)
+
+    [granted] = service.offer(customer, ("whole.csv", whole))["files"]
+    assert put(granted, whole).status_code == 200
+    with pytest.raises(ClientError, match="XMinioAdminBucketQuotaExceeded"):
+        platform.s3.put_object(Bucket=bucket, Key="more.csv", Body=more)
+
+
 def test_parallel_calls_to_two_services_never_pass_the_quota_together(start, platform):
     customer = platform.add_customer(data_sizes=1, quota_kib=20)
     services = [start(), start()]
@@ -262,7 +274,7 @@ def test_bytes_of_a_grant_that_ends_unused_are_free_again(platform):
 
 
 def test_bytes_of_an_object_that_leaves_staging_are_free_again(start, platform):
-    customer = platform.add_customer(quota_kib=3)  # MinIO refuses an object that is as large as its quota
+    customer = platform.add_customer(quota_kib=2)
     service, content = start(), b"x" * 2 * KIB
 
     def is_granted(answer):

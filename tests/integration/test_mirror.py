@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from bucket_policies import minio_parts, mirror, policy_documents
 from bucket_policies.constraints import Constraints
-from bucket_policies.customers import Customer
+from bucket_policies.customers import Customer, quota_in_minio
 from bucket_policies.settings import MirrorSettings
 from bucket_policies.store import open_administration
 
@@ -148,7 +148,7 @@ def test_buckets_are_as_the_documents_say(mirrored):
     s3 = mirrored.s3
 
     assert s3.get_bucket_versioning(Bucket=mirrored.staging)["Status"] == "Enabled"
-    assert json.loads(mirrored.admin.bucket_quota_get(mirrored.staging))["quota"] == 41943040
+    assert json.loads(mirrored.admin.bucket_quota_get(mirrored.staging))["quota"] == 41943040 + 1
     told = s3.get_bucket_notification_configuration(Bucket=mirrored.staging)["QueueConfigurations"]
     assert {one["QueueArn"] for one in told} == {"arn:minio:sqs::FAST:amqp", "arn:minio:sqs::DURABLE:amqp"}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=mirrored.archive)["Rules"]
@@ -320,7 +320,7 @@ def test_command_says_that_there_is_no_difference_and_what_is_not_looked_at(comm
 
 
 def test_command_prints_each_difference_and_exits_1_until_it_is_applied(command, mirrored):
-    mirrored.admin.bucket_quota_set(mirrored.staging, 1024)
+    mirrored.admin.bucket_quota_set(mirrored.staging, quota_in_minio(1024))
 
     planned, applied, again = command("plan"), command("apply"), command("plan", "--json")
 
@@ -333,7 +333,7 @@ def test_command_prints_each_difference_and_exits_1_until_it_is_applied(command,
 
 
 def test_command_names_the_system_of_a_difference_in_json(command, mirrored):
-    mirrored.admin.bucket_quota_set(mirrored.staging, 1024)
+    mirrored.admin.bucket_quota_set(mirrored.staging, quota_in_minio(1024))
 
     [difference] = json.loads(command("plan", "--json").stdout)["differences"]
 

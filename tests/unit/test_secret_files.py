@@ -80,6 +80,16 @@ def test_missing_files_are_named_as_the_variables_that_they_stand_for(folder: Pa
         read_settings(MirrorSettings)
 
 
+@pytest.mark.parametrize("name", ["ADMIN_SECRET_KEY", "GRANTER_ACCESS_KEY"])
+def test_an_empty_login_is_told_by_its_variable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"BUCKET_POLICIES_{name}", "")
+
+    with pytest.raises(SettingsError, match=f"^BUCKET_POLICIES_{name}: it is empty$"):
+        read_settings(MirrorSettings)
+
+
 def test_a_folder_that_is_not_there_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_MANAGER_SECRETS_DIR", "/nowhere")
 
