@@ -101,7 +101,7 @@ def test_replay_whose_message_was_lost_is_found_by_reconcile(platform: Platform)
 
 def test_object_of_a_refused_app_tells_everybody_why_it_waits(platform: Platform) -> None:
     customer = platform.add_customer(apps={"people": BROKEN_APP})
-    platform.command("bucket-policies", "apply")
+    platform.make_buckets()
     granted = platform.granted(customer, "people.csv", "u1")
     platform.put(customer, "people.csv", csv_of([(1, "a", "b")]), Metadata=granted)
     with platform.manager(**OFTEN):
