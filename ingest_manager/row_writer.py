@@ -28,7 +28,8 @@ log = structlog.get_logger(__name__)
 MISSING: object = UNSET
 """The cell that leaves a column as it is."""
 
-RESEND_PAUSES_SECONDS = (0.5, 2.0, 5.0)
+RESEND_PAUSES_SECONDS = (0.5, 2.0, 5.0, 5.0, 5.0, 5.0)
+"""So long may a server be overloaded before the load's attempt is spent."""
 
 
 class RowWriter:
