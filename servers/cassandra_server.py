@@ -68,8 +68,8 @@ def configuration(
 ) -> str:
     """Fill cassandra.yaml in.
 
-    By default a node stands alone: through a seed it finds the others, and where it bootstraps it fetches what
-    it is to hold from them first. Without logins anybody may do anything.
+    By default a node stands alone: through a seed it finds the others, and where it bootstraps it fetches
+    what it is to hold from them first. Without logins anybody may do anything.
     """
     return filled(
         "cassandra.yaml",

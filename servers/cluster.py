@@ -6,6 +6,7 @@ Nobody logs in, so that no node's end takes the logins with it. A node can be st
 import subprocess
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ HEAP_MIB = 1024
 RING_DELAY_MS = 5_000
 """A node that joins or leaves lets the others hear of it so long; Cassandra's 30 s are for large clusters."""
 MOVE_SECONDS = 240
+ANYBODY = "anybody"
 MOST_NODES = 5
 
 
@@ -100,7 +102,7 @@ class Node(LocalServer):
 
     def peers(self) -> int:
         """Return how many other nodes this one knows."""
-        with login(self.host, self._ports.cql, "anybody", "") as session:
+        with login(self.host, self._ports.cql, ANYBODY, ANYBODY) as session:
             return len(session.execute("SELECT peer FROM system.peers_v2").all())
 
     def leave(self) -> None:
@@ -135,10 +137,14 @@ class Cluster:
     def _node(self, number: int, *, bootstraps: bool = False) -> Node:
         return Node(self.folder, number, self.ports, heap_mib=self._heap_mib, bootstraps=bootstraps)
 
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The addresses of the nodes."""
-        return tuple(node.host for node in self.nodes)
+    def environment(self) -> dict[str, str]:
+        """Return where Cassandra is, under the names that the manager's settings have."""
+        return {
+            "INGEST_MANAGER_CASSANDRA_HOSTS": ",".join(node.host for node in self.nodes),
+            "INGEST_MANAGER_CASSANDRA_PORT": str(self.ports.cql),
+            "INGEST_MANAGER_CASSANDRA_USER": ANYBODY,
+            "INGEST_MANAGER_CASSANDRA_PASSWORD": ANYBODY,
+        }
 
     def start(self) -> None:
         """Start the nodes one after the other, and wait until each knows all.
@@ -178,5 +184,6 @@ class Cluster:
 
 def stop_nodes(folder: Path) -> None:
     """Stop every node that runs from this folder, whoever started it."""
-    for record in sorted((folder / "run").glob("*.json")):
-        Process(record.stem, folder).stop()
+    processes = [Process(record.stem, folder) for record in (folder / "run").glob("*.json")]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda process: process.stop(), processes))
