@@ -6,7 +6,6 @@ Nobody logs in, so that no node's end takes the logins with it. A node can be st
 import subprocess
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from servers.capacity import (
 from servers.cassandra_roles import login
 from servers.cassandra_server import configuration, local_command
 from servers.errors import ServersError
-from servers.instance import stopped_on_failure
+from servers.instance import stop_all, stopped_on_failure
 from servers.process import POLL_SECONDS, Process
 from servers.server import TEMPLATES, LocalServer
 
@@ -171,6 +170,10 @@ class Cluster:
         """Let the last node hand its share to the others and leave."""
         self.nodes.pop().leave()
 
+    def stop(self) -> None:
+        """Stop the nodes, all at once; the data stays."""
+        stop_all(self.nodes)
+
     def _start(self, node: Node) -> None:
         node.start()
         node.wait()
@@ -182,8 +185,7 @@ class Cluster:
             time.sleep(POLL_SECONDS)
 
 
-def stop_nodes(folder: Path) -> None:
-    """Stop every node that runs from this folder, whoever started it."""
-    processes = [Process(record.stem, folder) for record in (folder / "run").glob("*.json")]
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda process: process.stop(), processes))
+def stop_abandoned(folder: Path) -> None:
+    """Stop the nodes of a folder whose owner is gone."""
+    for record in (folder / "run").glob("*.json"):
+        Process(record.stem, folder).stop()

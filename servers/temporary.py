@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from servers.cache import exclusive
-from servers.cluster import Cluster, stop_nodes
+from servers.cluster import Cluster, stop_abandoned
 from servers.instance import Instance
 
 HEAP_MIB = 1024
@@ -23,10 +23,10 @@ def temporary_instance(parent: Path, *, heap_mib: int = HEAP_MIB) -> Iterator[In
     Raises:
         ServersError: they cannot be started; their logs stay until the next run.
     """
-    with _temporary_folder(parent, _stop_instance) as folder:
+    with _temporary_folder(parent, lambda folder: Instance(folder).stop()) as folder:
         instance = Instance(folder, heap_mib=heap_mib)
         instance.start()
-        with _removed(folder, _stop_instance):
+        with _removed(folder, instance.stop):
             yield instance
 
 
@@ -37,45 +37,34 @@ def temporary_cluster(parent: Path) -> Iterator[Cluster]:
     Raises:
         ServersError: they cannot be started; their logs stay until the next run.
     """
-    with _temporary_folder(parent, stop_nodes) as folder:
+    with _temporary_folder(parent, stop_abandoned) as folder:
         cluster = Cluster(folder)
         cluster.start()
-        with _removed(folder, stop_nodes):
+        with _removed(folder, cluster.stop):
             yield cluster
 
 
-Stop = Callable[[Path], None]
-
-
 @contextmanager
-def _temporary_folder(parent: Path, stop: Stop) -> Iterator[Path]:
-    """Make and own a folder; whatever else is under `parent` and has no owner is stopped and removed."""
+def _temporary_folder(parent: Path, stop_abandoned: Callable[[Path], None]) -> Iterator[Path]:
+    """Make and own a folder; those under `parent` whose owner is gone are stopped and removed."""
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=parent))
     with exclusive(folder / "owner"):
-        _remove_abandoned(parent, stop)
+        for lock in parent.glob("*/owner"):  # its lock went with an owner
+            with suppress(BlockingIOError), exclusive(lock, on_wait=_raise_in_use):
+                stop_abandoned(lock.parent)
+                shutil.rmtree(lock.parent)
         yield folder
 
 
 @contextmanager
-def _removed(folder: Path, stop: Stop) -> Iterator[None]:
+def _removed(folder: Path, stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        stop(folder)
+        stop()
         shutil.rmtree(folder)
-
-
-def _remove_abandoned(parent: Path, stop: Stop) -> None:
-    """An owner's lock went with it."""
-    for lock in parent.glob("*/owner"):
-        with suppress(BlockingIOError), exclusive(lock, on_wait=_raise_in_use), _removed(lock.parent, stop):
-            pass
 
 
 def _raise_in_use() -> None:
     raise BlockingIOError
-
-
-def _stop_instance(folder: Path) -> None:
-    Instance(folder).stop()
