@@ -6,9 +6,12 @@ Nobody logs in, so that no node's end takes the logins with it. A node can be st
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
 from typing_extensions import override
 
 from servers import programs
@@ -100,9 +103,13 @@ class Node(LocalServer):
         return not is_port_free(self._ports.cql, self.host)  # opened last, when the node is in the ring
 
     def peers(self) -> int:
-        """Return how many other nodes this one knows."""
-        with login(self.host, self._ports.cql, ANYBODY, ANYBODY) as session:
+        """Return how many other nodes this one knows; none while it does not answer."""
+        with (
+            suppress(DriverException, NoHostAvailable),
+            login(self.host, self._ports.cql, ANYBODY, ANYBODY) as session,
+        ):
             return len(session.execute("SELECT peer FROM system.peers_v2").all())
+        return 0
 
     def leave(self) -> None:
         """Hand everything to the others and leave the ring, which a stopped node does not.
@@ -168,7 +175,8 @@ class Cluster:
 
     def remove_last(self) -> None:
         """Let the last node hand its share to the others and leave."""
-        self.nodes.pop().leave()
+        self.nodes[-1].leave()
+        self.nodes.pop()
 
     def stop(self) -> None:
         """Stop the nodes, all at once; the data stays."""
