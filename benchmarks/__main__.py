@@ -17,6 +17,7 @@ from rich.table import Table
 
 from benchmarks import measures
 from benchmarks.apps import running_apps
+from benchmarks.cluster import grouping
 from benchmarks.flights import flights_file
 from benchmarks.ledger import answering
 from benchmarks.measure import Measure
@@ -26,7 +27,7 @@ from bucket_policies import logs
 from servers.capacity import HEAP_MIB
 from servers.installation import install_missing
 from servers.instance import Instance
-from servers.temporary import temporary_instance
+from servers.temporary import temporary_cluster, temporary_instance
 
 CHECKOUT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -42,6 +43,7 @@ class Part(StrEnum):
     APPS = "apps"
     PIPELINE = "pipeline"
     LEDGER = "ledger"
+    CLUSTER = "cluster"
 
 
 def main(
@@ -62,6 +64,8 @@ def main(
         found += _pipeline(rounds, folder)
     if only is Part.LEDGER:  # alone: its loads have no objects
         found += _ledger(rounds, folder)
+    if only is Part.CLUSTER:  # alone: three nodes are a lot for one machine
+        found += _cluster(rounds)
     console.print(_table(found))
     console.print(f"Kept in {_keep(found, only)}")
 
@@ -79,6 +83,13 @@ def _pipeline(rounds: int, folder: Path | None) -> list[Measure]:
 def _ledger(rounds: int, folder: Path | None) -> list[Measure]:
     with _servers(folder) as instance:
         return answering(instance, rounds)
+
+
+def _cluster(rounds: int) -> list[Measure]:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    install_missing(console)
+    with temporary_cluster(CHECKOUT / ".local" / "benchmark-cluster") as cluster:
+        return grouping(cluster, rounds)
 
 
 @contextmanager

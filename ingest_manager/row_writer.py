@@ -28,14 +28,16 @@ log = structlog.get_logger(__name__)
 MISSING: object = UNSET
 """The cell that leaves a column as it is."""
 
-RESEND_PAUSES_SECONDS = (0.5, 2.0, 5.0)
+RESEND_PAUSES_SECONDS = (0.5, 2.0, 5.0, 5.0, 5.0, 5.0)
+"""So long may a server be overloaded before the load's attempt is spent."""
 
 
 class RowWriter:
     """Opens tables for loads; holds what they share: the session, the pace, the server's limits."""
 
-    def __init__(self, session: CassandraSession) -> None:
+    def __init__(self, session: CassandraSession, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._session = session
+        self._pause = pause
         self._pace = Pace()
         self._placements: dict[str, Placement] = {}
         self._limits = read_limits(session)
@@ -76,6 +78,7 @@ class RowWriter:
             placement=self._placements[keyspace],
             pace=self._pace,
             limits=self._limits,
+            pause=self._pause,
         )
 
     def _prepare(self, statement: str) -> Prepared:

@@ -67,12 +67,12 @@ class Passwords:
         return "Passwords(…)"
 
 
-def is_port_free(port: int) -> bool:
+def is_port_free(port: int, address: str = LOOPBACK) -> bool:
     """Tell whether a server could listen on the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((address, port))
         except OSError:
             return False
         return True

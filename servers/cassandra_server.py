@@ -44,16 +44,7 @@ class Cassandra(Server):
     @override
     def launch(self) -> None:
         text = configuration(LOOPBACK, self.allotted.cql, self.allotted.cassandra_storage, self.data)
-        jars = programs.cassandra_jars()
-        command = java_command(
-            programs.java() or "java",
-            jars,
-            agent=next(jars.glob("jamm-*.jar")).name,
-            settings=self.write("cassandra.yaml", text),
-            templates=TEMPLATES,
-            data=self.data,
-            heap_mib=self.heap_mib,
-        )
+        command = local_command(self.write("cassandra.yaml", text), self.data, self.heap_mib)
         self.process.start(command, self.environment(), folder=self.data)
 
     @override
@@ -65,9 +56,46 @@ class Cassandra(Server):
         return cassandra_roles.login(LOOPBACK, self.allotted.cql, user, password)
 
 
-def configuration(address: str, cql_port: int, storage_port: int, data: Path) -> str:
-    """Fill cassandra.yaml in."""
-    return filled("cassandra.yaml", address=address, cql_port=cql_port, storage_port=storage_port, data=data)
+def configuration(
+    address: str,
+    cql_port: int,
+    storage_port: int,
+    data: Path,
+    *,
+    seed: str | None = None,
+    bootstraps: bool = False,
+    has_logins: bool = True,
+) -> str:
+    """Fill cassandra.yaml in.
+
+    By default a node stands alone: through a seed it finds the others, and where it bootstraps it fetches
+    what it is to hold from them first. Without logins anybody may do anything.
+    """
+    return filled(
+        "cassandra.yaml",
+        address=address,
+        cql_port=cql_port,
+        storage_port=storage_port,
+        data=data,
+        seed=seed or address,
+        bootstraps=str(bootstraps).lower(),
+        authenticator="PasswordAuthenticator" if has_logins else "AllowAllAuthenticator",
+        authorizer="CassandraAuthorizer" if has_logins else "AllowAllAuthorizer",
+    )
+
+
+def local_command(settings: Path, data: Path, heap_mib: int) -> Sequence[str]:
+    """Return the command that starts a node on this machine, from the jars in the cache."""
+    jars = programs.cassandra_jars()
+    return java_command(
+        programs.java() or "java",
+        jars,
+        agent=next(jars.glob("jamm-*.jar")).name,
+        settings=settings,
+        templates=TEMPLATES,
+        data=data,
+        heap_mib=heap_mib,
+    )
 
 
 def java_command(

@@ -1,4 +1,4 @@
-"""What the three servers have in common: data and configuration in the instance's folder.
+"""What all servers have in common: data and configuration in a folder.
 
 Their environment is clean: nothing of the caller's shell reaches them.
 """
@@ -15,17 +15,12 @@ from servers.process import Process
 TEMPLATES = Path(__file__).parent / "config"
 
 
-class Server(Daemon):
-    """One server of an instance."""
+class LocalServer(Daemon):
+    """One server, which has everything in a folder."""
 
-    program: ClassVar[str]
-    memory_mib: int
-
-    def __init__(self, folder: Path, ports: Ports, passwords: Passwords) -> None:
-        super().__init__(Process(self.program, folder))
-        self.allotted = ports
-        self.passwords = passwords
-        self.data = folder / self.program
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(Process(name, folder))
+        self.data = folder / name
         self._config = folder / "config"
 
     def write(self, name: str, text: str) -> Path:
@@ -38,6 +33,18 @@ class Server(Daemon):
         """Build the process's environment: the machine's paths and nothing else of the caller's."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         return kept | {"HOME": str(self.data)} | {name: str(value) for name, value in values.items()}
+
+
+class Server(LocalServer):
+    """One of an instance's three servers."""
+
+    program: ClassVar[str]
+    memory_mib: int
+
+    def __init__(self, folder: Path, ports: Ports, passwords: Passwords) -> None:
+        super().__init__(self.program, folder)
+        self.allotted = ports
+        self.passwords = passwords
 
 
 def filled(template: str, **values: object) -> str:

@@ -3,6 +3,8 @@
 These tests stop servers of the run; each starts what it stopped.
 """
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,18 @@ def stopped(server: Daemon, stop: Callable[[], None] | None = None) -> Iterator[
         server.wait()
 
 
+@contextmanager
+def standing_still(server: Daemon) -> Iterator[None]:
+    """Let a server do nothing for the length of the context; its connections stay open."""
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_cassandra_away_for_a_minute_counts_no_attempt(servers: Instance, platform: Platform) -> None:
     customer = platform.add_customer()
     platform.apply()
@@ -41,6 +55,24 @@ def test_cassandra_away_for_a_minute_counts_no_attempt(servers: Instance, platfo
         platform.verify(customer)
     assert [(load["status"], load["attempts"]) for load in loads] == [("loaded", 1)] * 4
     assert sorted(row["id"] for row in platform.rows(customer, "id")) == list(range(-3, total))
+
+
+def test_a_cassandra_that_stands_still_until_batches_time_out_costs_time_only(
+    servers: Instance, platform: Platform
+) -> None:
+    customer = platform.add_customer()
+    platform.apply()
+    total = 300_000
+    body = csv_of([(number, f"name {number}", "n") for number in range(total)])
+    with platform.manager():
+        platform.put(customer, "large.csv", body)
+        eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+        with standing_still(servers.cassandra):
+            eventually(lambda: platform.has_logged("batches failed and are sent again"), what="a timeout")
+        [load] = platform.settled(customer, 1, within=120)
+        platform.verify(customer)
+    assert (load["status"], load["attempts"], load["rows_written"]) == ("loaded", 1, total)
+    assert sorted(row["id"] for row in platform.rows(customer, "id")) == list(range(total))
 
 
 def test_store_away_counts_no_attempt(servers: Instance, platform: Platform) -> None:

@@ -212,6 +212,10 @@ class Platform:
         yield process
         assert stop(process) == 0
 
+    def has_logged(self, text: str) -> bool:
+        """Tell whether a long-running command of the test has logged a text."""
+        return any(text in log.read_text() for log in self.folder.glob("*.log"))
+
     # what became of it
 
     def history(self, customer: str) -> list[dict[str, Any]]:

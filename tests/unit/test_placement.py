@@ -1,97 +1,162 @@
 """Placement: rows are grouped by the replicas that the driver itself would name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 
-from cassandra.metadata import KeyspaceMetadata, Metadata, Murmur3Token, TokenMap
-from cassandra.policies import SimpleConvictionPolicy
-from cassandra.pool import Host
+import pytest
+from cassandra.cmurmur3 import murmur3
+from cassandra.metadata import Murmur3Token
+from cassandra.query import BoundStatement, PreparedStatement
+from hypothesis import given
+from hypothesis import strategies as st
+from support.token_rings import KEYSPACE, MadeCluster, simple, vnodes
 
 from ingest_manager.placement import Placement, routing_keys
 
-TOKENS = (-6_000_000_000_000_000_000, -1_000_000_000_000_000_000, 2_000_000_000_000_000_000, 7 * 10**18)
+LAST = 7 * 10**18
+FOUR_RANGES = {
+    "127.0.0.1": [-6_000_000_000_000_000_000, LAST],
+    "127.0.0.2": [-1_000_000_000_000_000_000],
+    "127.0.0.3": [2_000_000_000_000_000_000],
+}
+KEYS = [number.to_bytes(4, "big") for number in range(2_000)]
+TWO_CENTERS = {"class": "NetworkTopologyStrategy", "dc1": "1", "dc2": "2"}
+CENTER_OF = {f"127.0.0.{number}": "dc1" if number <= 3 else "dc2" for number in range(1, 7)}
 
 
-class Cluster:
-    """A made ring of three nodes: the first holds two of the four ranges."""
-
-    def __init__(self, replication_factor: int) -> None:
-        self.metadata = Metadata()
-        hosts = [Host(f"127.0.0.{number}", SimpleConvictionPolicy) for number in (1, 2, 3)]
-        for host in hosts:
-            host.set_location_info("dc1", "rack1")
-        owners = dict(zip(map(Murmur3Token, TOKENS), [*hosts, hosts[0]], strict=True))
-        self.metadata.token_map = TokenMap(Murmur3Token, owners, sorted(owners), self.metadata)
-        self.replicate(replication_factor)
-
-    def replicate(self, replication_factor: int) -> None:
-        keyspace = KeyspaceMetadata(
-            "acme", True, "SimpleStrategy", {"replication_factor": str(replication_factor)}
-        )
-        self.metadata.keyspaces["acme"] = keyspace
-        self.metadata.token_map.rebuild_keyspace("acme", build_if_absent=False)
-
-    def replica_map(self, keyspace: str) -> Mapping[Murmur3Token, Sequence[Host]]:
-        token_map = self.metadata.token_map
-        token_map.rebuild_keyspace(keyspace, build_if_absent=True)
-        return token_map.tokens_to_hosts_by_ks.get(keyspace, {})
-
-
-KEYS = [number.to_bytes(4, "big") for number in range(500)]
-
-
-def replica_sets(cluster: Cluster, keys: Sequence[bytes]) -> list[frozenset[Host]]:
-    return [frozenset(cluster.metadata.get_replicas("acme", key)) for key in keys]
-
-
-def assert_same_partition(groups: Sequence[int], sets: Sequence[frozenset[Host]]) -> None:
+def assert_same_partition(groups: Sequence[int], sets: Sequence[Hashable]) -> None:
     assert len(set(zip(groups, sets, strict=True))) == len(set(groups)) == len(set(sets))
 
 
-def test_a_group_is_one_replica_set_and_every_set_has_one_group():
-    cluster = Cluster(replication_factor=1)
-    groups = Placement(cluster, "acme").groups(KEYS)
-    assert len(set(groups)) == 3
-    assert_same_partition(groups, replica_sets(cluster, KEYS))
+def assert_grouped_by_replicas(placement: Placement, cluster: MadeCluster, keys: Sequence[bytes]) -> None:
+    assert_same_partition(placement.groups(keys), cluster.replica_sets(keys))
 
 
-def test_with_two_replicas_the_sets_are_grouped_whatever_their_order():
-    cluster = Cluster(replication_factor=2)
-    groups = Placement(cluster, "acme").groups(KEYS)
-    assert_same_partition(groups, replica_sets(cluster, KEYS))
+@pytest.mark.parametrize(
+    ("replication_factor", "sets"),
+    [(1, [{"1"}, {"2"}, {"3"}]), (2, [{"1", "2"}, {"2", "3"}, {"1", "3"}]), (3, [{"1", "2", "3"}])],
+)
+def test_each_replica_set_of_three_nodes_is_one_group(replication_factor: int, sets: list[set[str]]):
+    cluster = MadeCluster(vnodes(3), simple(replication_factor))
+    placement = Placement(cluster, KEYSPACE)
+    assert {frozenset(address[-1] for address in found) for found in cluster.replica_sets(KEYS)} == {
+        frozenset(one) for one in sets
+    }
+    assert len(set(placement.groups(KEYS))) == len(sets)
+    assert placement.is_single() == (len(sets) == 1)
+    assert_grouped_by_replicas(placement, cluster, KEYS)
 
 
-def test_where_every_node_holds_everything_there_is_one_group():
-    placement = Placement(Cluster(replication_factor=3), "acme")
+def test_one_node_with_vnodes_is_one_group():
+    placement = Placement(MadeCluster(vnodes(1), simple(1)), KEYSPACE)
     assert placement.is_single()
-    assert set(placement.groups(KEYS)) == {0}
+    assert placement.groups(KEYS) == [0] * len(KEYS)
 
 
-def test_an_unknown_keyspace_is_one_group():
-    assert Placement(Cluster(replication_factor=1), "not_there_yet").is_single()
+@given(
+    keys=st.lists(st.binary(max_size=40), min_size=1, max_size=300),
+    nodes=st.integers(1, 9),
+    replication_factor=st.integers(1, 5),
+    count=st.sampled_from([1, 4, 16]),
+    seed=st.integers(0, 1_000),
+)
+def test_groups_are_the_drivers_replica_sets(
+    keys: list[bytes], nodes: int, replication_factor: int, count: int, seed: int
+):
+    cluster = MadeCluster(vnodes(nodes, count, seed=seed), simple(replication_factor))
+    assert_grouped_by_replicas(Placement(cluster, KEYSPACE), cluster, keys)
+
+
+@given(keys=st.lists(st.binary(max_size=40), min_size=1, max_size=300), seed=st.integers(0, 1_000))
+def test_groups_are_the_drivers_replica_sets_in_two_data_centers(keys: list[bytes], seed: int):
+    cluster = MadeCluster(vnodes(6, seed=seed), TWO_CENTERS, datacenters=CENTER_OF)
+    assert_grouped_by_replicas(Placement(cluster, KEYSPACE), cluster, keys)
+
+
+def test_a_set_spans_the_data_centers():
+    """One replica of three nodes times two of three: nine sets."""
+    cluster = MadeCluster(vnodes(6), TWO_CENTERS, datacenters=CENTER_OF)
+    keys = [number.to_bytes(4, "big") for number in range(20_000)]
+    assert {len(found) for found in cluster.replica_sets(keys)} == {3}
+    assert len(set(Placement(cluster, KEYSPACE).groups(keys))) == 9
+
+
+@given(keys=st.lists(st.binary(min_size=1, max_size=40), min_size=3, max_size=30, unique_by=murmur3))
+def test_a_key_exactly_at_a_token_belongs_to_that_tokens_node(keys: list[bytes]):
+    cluster = MadeCluster({f"127.0.0.{at}": [murmur3(key)] for at, key in enumerate(keys)}, simple(1))
+    assert cluster.replica_sets(keys) == [{f"127.0.0.{at}"} for at in range(len(keys))]
+    assert len(set(Placement(cluster, KEYSPACE).groups(keys))) == len(keys)
+
+
+@pytest.mark.parametrize(("beside", "is_own"), [(-1, False), (0, True), (1, True)])
+def test_a_range_ends_with_its_token(beside: int, is_own: bool):
+    """The key just past a node's token is the next node's."""
+    key = b"sensor-7"
+    cluster = MadeCluster({"127.0.0.1": [murmur3(key) + beside], "127.0.0.2": [LAST]}, simple(1))
+    assert murmur3(key) + 1 < LAST
+    assert cluster.replica_sets([key]) == [{"127.0.0.1" if is_own else "127.0.0.2"}]
+    placement = Placement(cluster, KEYSPACE)
+    first = next(other for other in KEYS if murmur3(other) < murmur3(key) - 1)
+    assert (placement.groups([key]) == placement.groups([first])) == is_own
 
 
 def test_a_key_beyond_the_last_token_belongs_to_the_first_range():
-    cluster = Cluster(replication_factor=1)
-    beyond = next(key for key in KEYS if Murmur3Token.from_key(key).value > TOKENS[-1])
-    before = next(key for key in KEYS if Murmur3Token.from_key(key).value < TOKENS[0])
-    first, last = Placement(cluster, "acme").groups([before, beyond])
+    cluster = MadeCluster(FOUR_RANGES | {"127.0.0.1": [-6 * 10**18], "127.0.0.2": [LAST]}, simple(1))
+    beyond = next(key for key in KEYS if Murmur3Token.from_key(key).value > LAST)
+    before = next(key for key in KEYS if Murmur3Token.from_key(key).value < -6 * 10**18)
+    assert cluster.replica_sets([before, beyond]) == [{"127.0.0.1"}] * 2
+    first, last = Placement(cluster, KEYSPACE).groups([before, beyond])
     assert first == last
 
 
+def test_ranges_of_one_node_are_one_group():
+    cluster = MadeCluster(FOUR_RANGES, simple(1))
+    groups = Placement(cluster, KEYSPACE).groups(KEYS)
+    assert len(set(groups)) == 3
+    assert_same_partition(groups, cluster.replica_sets(KEYS))
+
+
+def test_an_unknown_keyspace_is_one_group():
+    assert Placement(MadeCluster(FOUR_RANGES, simple(1)), "not_there_yet").is_single()
+
+
 def test_a_changed_replication_is_followed():
-    cluster = Cluster(replication_factor=3)
-    placement = Placement(cluster, "acme")
+    cluster = MadeCluster(FOUR_RANGES, simple(3))
+    placement = Placement(cluster, KEYSPACE)
     assert placement.is_single()
-    cluster.replicate(1)
+    cluster.replicate(simple(1))
     assert not placement.is_single()
-    assert_same_partition(placement.groups(KEYS), replica_sets(cluster, KEYS))
+    assert_grouped_by_replicas(placement, cluster, KEYS)
 
 
-def test_a_new_ring_is_followed():
-    cluster = Cluster(replication_factor=1)
-    placement = Placement(cluster, "acme")
-    cluster.metadata.token_map = Cluster(replication_factor=3).metadata.token_map
-    assert placement.is_single()
+def test_nodes_that_come_and_go_are_followed():
+    cluster = MadeCluster(vnodes(1), simple(1))
+    placement = Placement(cluster, KEYSPACE)
+    for nodes in (1, 3, 4, 2, 1):
+        cluster.move(vnodes(nodes))
+        assert len(set(placement.groups(KEYS))) == nodes
+        assert_grouped_by_replicas(placement, cluster, KEYS)
+
+
+def test_a_node_that_takes_other_tokens_is_followed():
+    cluster = MadeCluster(vnodes(3), simple(1))
+    placement = Placement(cluster, KEYSPACE)
+    before = cluster.replica_sets(KEYS)
+    assert_grouped_by_replicas(placement, cluster, KEYS)
+    cluster.move(vnodes(3) | {"127.0.0.3": vnodes(3, seed=1)["127.0.0.3"]})
+    assert cluster.replica_sets(KEYS) != before
+    assert_grouped_by_replicas(placement, cluster, KEYS)
+
+
+def test_an_unchanged_ring_is_read_once():
+    """What a chunk costs does not grow with the ring."""
+    cluster = MadeCluster(vnodes(3), simple(1))
+    placement = Placement(cluster, KEYSPACE)
+    ring = placement._ring
+    placement.groups(KEYS)
+    assert placement._ring is ring
+    cluster.move(vnodes(3))
+    placement.groups(KEYS)
+    assert placement._ring is not ring
 
 
 def test_a_single_column_is_its_own_routing_key():
@@ -101,3 +166,16 @@ def test_a_single_column_is_its_own_routing_key():
 def test_a_composite_key_has_length_bytes_and_zero_for_each_column():
     rows = [(b"EWR", b"x", b"\x00\x00\x07\xdd")]
     assert routing_keys(rows, [2, 0]) == [b"\x00\x04\x00\x00\x07\xdd\x00\x00\x03EWR\x00"]
+
+
+@given(rows=st.lists(st.tuples(*[st.binary(max_size=300)] * 4), max_size=20))
+@pytest.mark.parametrize("positions", [[1], [3, 0], [2, 1, 0]])
+def test_routing_keys_are_those_by_which_the_driver_routes(rows: list[tuple], positions: list[int]):
+    prepared = PreparedStatement([], b"id", positions, "INSERT", "acme", 5, [], None)
+
+    def driver_key(row: tuple) -> bytes:
+        bound = BoundStatement(prepared)
+        bound.values = list(row)
+        return bound.routing_key
+
+    assert routing_keys(rows, positions) == [driver_key(row) for row in rows]

@@ -159,22 +159,22 @@ def test_a_server_that_hides_its_settings_has_cassandras_defaults():
 
 
 def test_batches_that_time_out_are_sent_again_unchanged_after_growing_pauses():
-    server, pauses = Server(faults=[LATE, LATE, LATE]), []
+    server, pauses = Server(faults=[LATE] * 6), []
     writer = writer_to(server, pauses=pauses)
     writer.write(rows_of(10), 7)
     writer.flush()
-    assert pauses == [0.5, 2.0, 5.0]
-    assert len(server.sent) == 4
+    assert pauses == [0.5, 2.0, 5.0, 5.0, 5.0, 5.0]
+    assert len(server.sent) == 7
     assert len({id(batch) for batch in server.sent}) == 1
 
 
-def test_a_batch_that_times_out_four_times_is_a_passing_fault_of_the_load():
-    server, pauses = Server(faults=[LATE] * 4), []
+def test_a_batch_that_times_out_seven_times_is_a_passing_fault_of_the_load():
+    server, pauses = Server(faults=[LATE] * 7), []
     writer = writer_to(server, pauses=pauses)
     writer.write(rows_of(10), 7)
     with pytest.raises(TransientError, match="late"):
         writer.flush()
-    assert len(server.sent) == 4
+    assert len(server.sent) == 7
 
 
 @pytest.mark.parametrize("fault", [DOWN, PermanentError("no such column", "cassandra_refused")])
