@@ -1,15 +1,14 @@
 """The command `python -m benchmarks`: measures, prints a table, keeps the figures."""
 
 import json
-import os
-import platform
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,11 +16,15 @@ from rich.table import Table
 
 from benchmarks import measures
 from benchmarks.apps import running_apps
+from benchmarks.contest import racing
+from benchmarks.findings import Findings
 from benchmarks.flights import flights_file
 from benchmarks.ledger import answering
+from benchmarks.machine import load_average, machine_facts
 from benchmarks.measure import Measure
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
+from benchmarks.small_files import taking_small_files
 from bucket_policies import logs
 from servers.capacity import HEAP_MIB
 from servers.installation import install_missing
@@ -42,6 +45,20 @@ class Part(StrEnum):
     APPS = "apps"
     PIPELINE = "pipeline"
     LEDGER = "ledger"
+    CONTESTANTS = "contestants"
+    SMALL_FILES = "small-files"
+
+
+ON_SERVERS = frozenset([Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of it."""
+
+    rounds: int
+    rows: int
+    folder: Path | None
 
 
 def main(
@@ -52,33 +69,55 @@ def main(
     only: Annotated[
         Part | None, typer.Option(help="Only this part; readers and apps need no servers.")
     ] = None,
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows of each contest's file.")] = 300_000,
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
+    load_average_before = load_average()
+    extent, findings = Extent(rounds, rows, folder), Findings()
     found: list[Measure] = []
     for part, measure in ((Part.READERS, reading_formats), (Part.APPS, running_apps)):
         found += measure(rounds) if only in {part, None} else []
-    if only in {Part.PIPELINE, None}:
-        found += _pipeline(rounds, folder)
+    if only in {*ON_SERVERS, None}:
+        found += _on_servers(extent, {only} if only else ON_SERVERS, findings)
     if only is Part.LEDGER:  # alone: its loads have no objects
-        found += _ledger(rounds, folder)
+        found += _ledger(extent)
     console.print(_table(found))
-    console.print(f"Kept in {_keep(found, only)}")
+    for fault in findings.faults:
+        console.print(f"FAILED: {fault}", markup=False)
+    warnings = findings.batch_warnings
+    if warnings:
+        console.print(f"Batch warnings in the server's log: {dict(warnings)}", markup=False)
+    facts = {
+        "rows": rows,
+        "machine": machine_facts() | {"load_average_before": load_average_before},
+        "batch_warnings": warnings,
+        "faults": findings.faults,
+    }
+    console.print(f"Kept in {_keep(found, only, facts)}")
+    if findings.faults or warnings.total():
+        raise typer.Exit(1)
 
 
-def _pipeline(rounds: int, folder: Path | None) -> list[Measure]:
+def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and manager are stopped then too
-    content = flights_file()
-    found = [measures.reading(content, rounds)]
-    with _servers(folder) as instance, running_pipeline(instance) as pipeline:
-        found.append(measures.waiting(pipeline, WAITS))
-        found.extend(measures.loading(pipeline, content, rounds))
+    found: list[Measure] = []
+    with _servers(extent.folder) as instance, running_pipeline(instance) as pipeline:
+        if Part.PIPELINE in parts:
+            content = flights_file()
+            found.append(measures.reading(content, extent.rounds))
+            found.append(measures.waiting(pipeline, WAITS))
+            found.extend(measures.loading(pipeline, content, extent.rounds))
+        if Part.CONTESTANTS in parts:
+            found += racing(instance, pipeline, rows=extent.rows, rounds=extent.rounds, findings=findings)
+        if Part.SMALL_FILES in parts:
+            found += taking_small_files(instance, pipeline, rounds=extent.rounds, findings=findings)
     return found
 
 
-def _ledger(rounds: int, folder: Path | None) -> list[Measure]:
-    with _servers(folder) as instance:
-        return answering(instance, rounds)
+def _ledger(extent: Extent) -> list[Measure]:
+    with _servers(extent.folder) as instance:
+        return answering(instance, extent.rounds)
 
 
 @contextmanager
@@ -92,25 +131,19 @@ def _servers(folder: Path | None) -> Iterator[Instance]:
 
 
 def _table(found: Sequence[Measure]) -> Table:
-    table = Table("measured", "median", "least", "most", "unit", "rounds")
+    table = Table("measured", "median", "least", "most", "unit", "rounds", "target")
     for measure in found:
         figures = (measure.median, min(measure.rounds), max(measure.rounds))
         shown = (f"{figure:,.2f}" if figure < 10 else f"{figure:,.0f}" for figure in figures)
-        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)))
+        met = f"{measure.target}: {'met' if measure.is_met else 'not met'}" if measure.target else ""
+        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)), met)
     return table
 
 
-def _keep(found: Sequence[Measure], part: Part | None) -> Path:
+def _keep(found: Sequence[Measure], part: Part | None, facts: Mapping[str, Any]) -> Path:
     now = datetime.now(UTC)
-    document = {
-        "at": now.isoformat(timespec="seconds"),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "measures": [
-            {"name": measure.name, "unit": measure.unit, "median": measure.median, "rounds": measure.rounds}
-            for measure in found
-        ],
-    }
+    measured = [{**asdict(measure), "median": measure.median} for measure in found]
+    document = {"at": now.isoformat(timespec="seconds"), **facts, "measures": measured}
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{now:%Y-%m-%d}{f'-{part}' if part else ''}.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
