@@ -22,6 +22,7 @@ from benchmarks.flights import flights_file
 from benchmarks.ledger import answering
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.measure import Measure
+from benchmarks.page import write_page
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
 from benchmarks.small_files import taking_small_files
@@ -69,7 +70,9 @@ def main(
     only: Annotated[
         Part | None, typer.Option(help="Only this part; readers and apps need no servers.")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1_000, help="Rows of each contest's file.")] = 300_000,
+    rows: Annotated[
+        int, typer.Option(min=1_000, help="Rows of a contest's file; of flights there are no more.")
+    ] = 336_776,
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
@@ -94,7 +97,10 @@ def main(
         "batch_warnings": warnings,
         "faults": findings.faults,
     }
-    console.print(f"Kept in {_keep(found, only, facts)}")
+    path = _keep(found, only, facts)
+    console.print(f"Kept in {path}")
+    if only is None:
+        write_page(path)
     if findings.faults or warnings.total():
         raise typer.Exit(1)
 
@@ -147,7 +153,7 @@ def _keep(found: Sequence[Measure], part: Part | None, facts: Mapping[str, Any])
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{now:%Y-%m-%d}{f'-{part}' if part else ''}.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return path
 
 
 if __name__ == "__main__":

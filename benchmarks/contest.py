@@ -70,7 +70,7 @@ class Race:
     turns: dict[str, dict[int, Turn]] = field(default_factory=lambda: defaultdict(dict))
 
     def warm_up(self, rows: int) -> None:
-        """Load with the fast ones until so many rows are loaded, and every one once that never was."""
+        """Let the fast ones load until so many rows are loaded, each once at least."""
         fast = [entry for entry in self.entries if entry.name in {PIPELINE, DSBULK_BEST, CEILING}]
         for loads, entry in enumerate(cycle(fast)):
             if loads >= len(fast) and loads * self.expected.rows >= rows:

@@ -4,9 +4,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
 from cassandra.concurrent import execute_concurrent_with_args
 
-from benchmarks.contestant import Access, Turn
+from benchmarks.contestant import Access, ContestantError, Turn
 from benchmarks.datasets import Dataset
 from servers.cassandra_roles import login
 
@@ -31,5 +33,8 @@ class DriverLoop:
             results = execute_concurrent_with_args(
                 session, insert, dataset.values(path), concurrency=100, results_generator=True
             )
-            rows = sum(1 for _ in results)
+            try:
+                rows = sum(1 for _ in results)
+            except (DriverException, NoHostAvailable) as error:
+                raise ContestantError(f"{type(error).__name__}: {error}") from error
             return Turn(rows / (time.perf_counter() - started), time.process_time() - cpu_before)

@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks.page`: a whole run's figures, and its plot, into docs/performance.md.
+"""A whole run's figures, and its plot, into docs/performance.md. Again: `python -m benchmarks.page RESULT`.
 
 The text around the figures is written by people; what stands between the two marks is replaced.
 """
@@ -14,26 +14,18 @@ from matplotlib.figure import Figure
 from benchmarks.measure import Measure
 
 DOCS = Path(__file__).parent.parent / "docs"
-RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 _RATIO = ": pipeline ÷ "
 _PNG_DPI = 80
 
 
-def main(result: Path | None = None) -> None:
-    """Write the page's figures and plot from a result, by default the newest of a whole run."""
-    source = result or newest_result(RESULTS)
-    run = json.loads(source.read_text())
+def write_page(result: Path) -> None:
+    """Write the page's figures and plot from a result."""
+    run = json.loads(result.read_text())
     measures = [measure_of(document) for document in run["measures"]]
     page = DOCS / "performance.md"
-    page.write_text(with_figures(page.read_text(), figures_of(run, measures, source.name)))
+    page.write_text(with_figures(page.read_text(), figures_of(run, measures, result.name)))
     plot(measures, DOCS / "performance.png")
-
-
-def newest_result(folder: Path) -> Path:
-    """Return the newest result that holds ratios of contestants."""
-    results = sorted(folder.glob("*.json"), reverse=True)
-    return next(path for path in results if _RATIO in path.read_text())
 
 
 def measure_of(document: Mapping[str, Any]) -> Measure:
@@ -123,4 +115,4 @@ def plot(measures: Sequence[Measure], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    write_page(Path(sys.argv[1]))

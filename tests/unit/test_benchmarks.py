@@ -19,7 +19,7 @@ from benchmarks.cpu import parse_times
 from benchmarks.datasets import DEPARTURES, SERIES, WIDE, Dataset
 from benchmarks.files_of_forms import write_form
 from benchmarks.measure import Measure
-from benchmarks.page import measure_of, newest_result, plot, shown, with_figures
+from benchmarks.page import measure_of, plot, shown, with_figures
 from benchmarks.pipeline import APPS_OF_CUSTOMER
 from benchmarks.server_log import count_warnings
 from benchmarks.small_files import cut, parse_stages, wrong_accounts
@@ -242,12 +242,6 @@ def test_figures_replace_what_stands_between_the_marks() -> None:
     page = "# Title\n<!-- figures -->\nold\n<!-- end of figures -->\nrest\n"
     assert with_figures(page, "new") == "# Title\n<!-- figures -->\nnew\n<!-- end of figures -->\nrest\n"
     assert [shown(figure) for figure in (0.987, 12.34, 56789.1)] == ["0.99", "12.3", "56,789"]
-
-
-def test_newest_result_with_contestants_is_shown(tmp_path: Path) -> None:
-    for name, text in (("2026-01-01", "wide: pipeline ÷ ceiling"), ("2026-01-02", "readers")):
-        (tmp_path / f"{name}.json").write_text(text)
-    assert newest_result(tmp_path).name == "2026-01-01.json"
 
 
 def test_plot_is_a_small_png(tmp_path: Path) -> None:
