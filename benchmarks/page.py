@@ -1,4 +1,4 @@
-"""A whole run's figures, and its plot, into docs/performance.md. Again: `python -m benchmarks.page RESULT`.
+"""A whole run's figures, and its plot, into docs/performance.md. Again: `python -m benchmarks.page RESULT…`.
 
 The text around the figures is written by people; what stands between the two marks is replaced.
 """
@@ -19,12 +19,12 @@ _RATIO = ": pipeline ÷ "
 _PNG_DPI = 80
 
 
-def write_page(result: Path) -> None:
-    """Write the page's figures and plot from a result."""
-    run = json.loads(result.read_text())
-    measures = [measure_of(document) for document in run["measures"]]
+def write_page(*results: Path) -> None:
+    """Write the page's figures and plot from the result of a whole run, or those of its parts."""
+    runs = {result.name: json.loads(result.read_text()) for result in results}
+    measures = [measure_of(document) for run in runs.values() for document in run["measures"]]
     page = DOCS / "performance.md"
-    page.write_text(with_figures(page.read_text(), figures_of(run, measures, result.name)))
+    page.write_text(with_figures(page.read_text(), figures_of(runs, measures)))
     plot(measures, DOCS / "performance.png")
 
 
@@ -46,14 +46,19 @@ def with_figures(page: str, figures: str) -> str:
     return f"{before}{BEGIN}\n{figures}\n{END}{after}"
 
 
-def figures_of(run: Mapping[str, Any], measures: Sequence[Measure], name: str) -> str:
-    """Return the tables of a run: what was promised, other ratios, and then this machine's own figures."""
+def figures_of(runs: Mapping[str, Mapping[str, Any]], measures: Sequence[Measure]) -> str:
+    """Return the tables of runs: what was promised, other ratios, and then the machine's own figures.
+
+    Args:
+        runs: by the names of their results.
+        measures: of all of them.
+    """
     promised = [one for one in measures if one.target]
     ratios = [one for one in measures if not one.unit and not one.target]
     absolute = [one for one in measures if one.unit and not one.target]
     return "\n\n".join(
         [
-            "\n".join(_facts(run, name)),
+            *("\n".join(_facts(run, name)) for name, run in runs.items()),
             "### Promised\n\n" + "\n".join(_promises(promised)),
             "### Other ratios\n\n" + "\n".join(_rows(ratios)),
             "### This machine's own figures\n\n" + "\n".join(_rows(absolute)),
@@ -115,4 +120,4 @@ def plot(measures: Sequence[Measure], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_page(Path(sys.argv[1]))
+    write_page(*map(Path, sys.argv[1:]))

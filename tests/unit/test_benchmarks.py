@@ -19,7 +19,7 @@ from benchmarks.cpu import parse_times
 from benchmarks.datasets import DEPARTURES, SERIES, WIDE, Dataset
 from benchmarks.files_of_forms import write_form
 from benchmarks.measure import Measure
-from benchmarks.page import measure_of, plot, shown, with_figures
+from benchmarks.page import figures_of, measure_of, plot, shown, with_figures
 from benchmarks.pipeline import APPS_OF_CUSTOMER
 from benchmarks.server_log import count_warnings
 from benchmarks.small_files import cut, parse_stages, wrong_accounts
@@ -242,6 +242,27 @@ def test_figures_replace_what_stands_between_the_marks() -> None:
     page = "# Title\n<!-- figures -->\nold\n<!-- end of figures -->\nrest\n"
     assert with_figures(page, "new") == "# Title\n<!-- figures -->\nnew\n<!-- end of figures -->\nrest\n"
     assert [shown(figure) for figure in (0.987, 12.34, 56789.1)] == ["0.99", "12.3", "56,789"]
+
+
+def test_page_names_faults_warnings_and_targets_that_are_not_met() -> None:
+    machine = {"cpus": 2, "cpu": "C", "memory_mib": 1024, "load_average": [1.5], "load_average_before": [0.5]}
+    versions = dict.fromkeys(("cassandra", "dsbulk", "cqlsh", "cassandra-driver", "python"), "1")
+    run = {
+        "rows": 1000,
+        "machine": machine | versions,
+        "batch_warnings": {"pipeline": 0, "DSBulk, defaults": 2},
+        "faults": ["wide, ceiling, round 1: 9 rows instead of 10"],
+    }
+    measures = [
+        Measure("wide: pipeline ÷ ceiling", "", (0.8, 0.9, 0.7), least=0.9),
+        Measure("wide: pipeline", "rows/s", (50_000.0,)),
+    ]
+    page = figures_of({"r.json": run}, measures)
+    assert "| wide: pipeline ÷ ceiling | 0.80  | 3: 0.70 – 0.90 | ≥ 0.9 | **not met** |" in page
+    assert "| wide: pipeline | 50,000 rows/s | 1: 50,000 – 50,000 |" in page
+    assert "  - wide, ceiling, round 1: 9 rows instead of 10" in page
+    assert "- Batch warnings in the server's log: DSBulk, defaults 2." in page
+    assert "- Machine: 2 × C, 1,024 MiB; load 0.5 before, 1.5 after." in page
 
 
 def test_plot_is_a_small_png(tmp_path: Path) -> None:
