@@ -4,7 +4,7 @@ import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks import measures
 from benchmarks.apps import running_apps
 from benchmarks.contest import racing
+from benchmarks.extent import Extent
 from benchmarks.findings import Findings
 from benchmarks.flights import flights_file
 from benchmarks.ledger import answering
@@ -53,16 +54,8 @@ class Part(StrEnum):
 ON_SERVERS = frozenset([Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
 
 
-@dataclass(frozen=True)
-class Extent:
-    """How much of it."""
-
-    rounds: int
-    rows: int
-    folder: Path | None
-
-
 def main(
+    *,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of everything but the wait.")] = 5,
     folder: Annotated[
         Path | None, typer.Option("--instance", help="Use the servers of this instance, which run already.")
@@ -73,11 +66,14 @@ def main(
     rows: Annotated[
         int, typer.Option(min=1_000, help="Rows of a contest's file; of flights there are no more.")
     ] = 336_776,
+    warm_up: Annotated[
+        int, typer.Option(min=0, help="Rows that go before, in all of a contest.")
+    ] = 1_000_000,
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
     load_average_before = load_average()
-    extent, findings = Extent(rounds, rows, folder), Findings()
+    extent, findings = Extent(rounds, rows, warm_up, folder), Findings()
     found: list[Measure] = []
     for part, measure in ((Part.READERS, reading_formats), (Part.APPS, running_apps)):
         found += measure(rounds) if only in {part, None} else []
@@ -115,7 +111,7 @@ def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Me
             found.append(measures.waiting(pipeline, WAITS))
             found.extend(measures.loading(pipeline, content, extent.rounds))
         if Part.CONTESTANTS in parts:
-            found += racing(instance, pipeline, rows=extent.rows, rounds=extent.rounds, findings=findings)
+            found += racing(instance, pipeline, extent, findings)
         if Part.SMALL_FILES in parts:
             found += taking_small_files(instance, pipeline, rounds=extent.rounds, findings=findings)
     return found

@@ -19,6 +19,7 @@ from benchmarks.cqlsh_copy import CqlshCopy
 from benchmarks.datasets import DATASETS, SERIES, WIDE, Dataset
 from benchmarks.driver_loop import DriverLoop
 from benchmarks.dsbulk import BEST, Dsbulk, install
+from benchmarks.extent import Extent
 from benchmarks.files_of_forms import write_form
 from benchmarks.findings import Findings
 from benchmarks.measure import Measure
@@ -27,7 +28,6 @@ from benchmarks.pipeline import CUSTOMER, Pipeline
 from benchmarks.server_log import ServerLog
 from servers.instance import Instance
 
-WARM_UP_ROWS = 1_000_000
 FORMS = {"jsonl": "JSON lines", "parquet": "Parquet"}
 CPU_MICROSECONDS = 15.0
 DSBULK, DSBULK_BEST, COPY, CEILING = "DSBulk, defaults", "DSBulk, best settings", "cqlsh COPY FROM", "ceiling"
@@ -109,9 +109,7 @@ class Race:
             self.turns[entry.name][number] = turn
 
 
-def racing(
-    instance: Instance, pipeline: Pipeline, *, rows: int, rounds: int, findings: Findings
-) -> list[Measure]:
+def racing(instance: Instance, pipeline: Pipeline, extent: Extent, findings: Findings) -> list[Measure]:
     """Measure every dataset with every contestant."""
     folder = instance.folder / "contest"
     folder.mkdir(exist_ok=True)
@@ -119,7 +117,7 @@ def racing(
     found: list[Measure] = []
     for dataset in DATASETS:
         path = folder / f"{dataset.name}.csv"
-        dataset.write(path, rows)
+        dataset.write(path, extent.rows)
         forms = FORMS if dataset is WIDE else ()
         for form in forms:
             write_form(dataset, path, form)
@@ -128,8 +126,8 @@ def racing(
         race = Race(pipeline, dataset, path, sums_of_file(dataset, path), entries, log, findings)
         gc.collect()
         gc.freeze()  # the ceiling's millions of cells need not be looked at again and again
-        race.warm_up(WARM_UP_ROWS // len(DATASETS))
-        race.run(rounds)
+        race.warm_up(extent.warm_up // len(DATASETS))
+        race.run(extent.rounds)
         gc.unfreeze()
         found += measures_of(dataset, race.expected.rows, race.turns)
     return found

@@ -97,13 +97,13 @@ class Pipeline:
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
         return ObjectEvent(bucket, key, answer["VersionId"], written_us=0)
 
-    def loaded(self, event: ObjectEvent) -> Row:
+    def loaded(self, event: ObjectEvent, pause_seconds: float = 0.05) -> Row:
         """Wait until a load has its outcome and everything is tidied up; return its ledger row.
 
         Raises:
             RuntimeError: it did not end as loaded.
         """
-        row = eventually(lambda: self._placed(event))
+        row = eventually(lambda: self._placed(event), pause_seconds)
         if row["status"] != "loaded":
             raise RuntimeError(f"{event.key} ended as {row['status']}: {row['reason']}")
         return row

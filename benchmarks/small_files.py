@@ -28,6 +28,7 @@ from servers.instance import Instance
 OBJECTS, ROWS_OF_OBJECT = 2_000, 100
 LEAST = 100.0
 _PUTS_AT_ONCE = 8
+_POLL_SECONDS = 0.5  # seldom: the machine is to be the pipeline's
 _STAGE_SUM = "ingest_manager_stage_seconds_sum"
 
 console = Console()
@@ -116,7 +117,7 @@ def _take(instance: Instance, pipeline: Pipeline, bodies: Sequence[bytes]) -> tu
         events = list(pool.map(put, range(len(bodies))))
         before = _servers_cpu_seconds(instance)
     for event in reversed(events):
-        pipeline.loaded(event)
+        pipeline.loaded(event, _POLL_SECONDS)
     after = _servers_cpu_seconds(instance) | {"the manager": pipeline.cpu_seconds()}
     accounts = list(pipeline.accounts(events))
     count = len(events)
