@@ -6,7 +6,7 @@ same round, so they compare what ran within minutes of each other on the same se
 
 import gc
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -113,7 +113,7 @@ def racing(instance: Instance, pipeline: Pipeline, extent: Extent, findings: Fin
     """Measure every dataset with every contestant."""
     folder = instance.folder / "contest"
     folder.mkdir(exist_ok=True)
-    jars = install()
+    jars = _dsbulk_jars(findings)
     found: list[Measure] = []
     for dataset in DATASETS:
         path = folder / f"{dataset.name}.csv"
@@ -133,18 +133,27 @@ def racing(instance: Instance, pipeline: Pipeline, extent: Extent, findings: Fin
     return found
 
 
-def _entries(pipeline: Pipeline, jars: Path, dataset: Dataset, path: Path) -> Iterator[Entry]:
+def _dsbulk_jars(findings: Findings) -> Path | None:
+    try:
+        return install()
+    except ContestantError as error:
+        findings.fail(f"without DSBulk: {error}")
+        return None
+
+
+def _entries(pipeline: Pipeline, jars: Path | None, dataset: Dataset, path: Path) -> Iterator[Entry]:
     folder = path.parent
     access = Access.of(pipeline.environment, CUSTOMER)
     yield Entry(PipelineTurn(pipeline))
-    yield Entry(Dsbulk(DSBULK, access, jars, folder))
-    yield Entry(Dsbulk(DSBULK_BEST, access, jars, folder, BEST))
+    if jars is not None:
+        yield Entry(Dsbulk(DSBULK, access, jars, folder))
+        yield Entry(Dsbulk(DSBULK_BEST, access, jars, folder, BEST))
     yield Entry(CqlshCopy(access, folder, COPY))
     yield Entry(DriverLoop(access))
     yield Entry(CeilingTurn(pipeline.session, dataset, path, CEILING))
 
 
-def _of_forms(pipeline: Pipeline, forms: Sequence[str] | Mapping[str, str]) -> list[Entry]:
+def _of_forms(pipeline: Pipeline, forms: Iterable[str]) -> list[Entry]:
     return [Entry(PipelineTurn(pipeline), form) for form in forms]
 
 

@@ -67,12 +67,15 @@ def run_program(command: Sequence[str | Path], folder: Path) -> tuple[str, float
     """Run a loader to its end; return what it said and the CPU that it used.
 
     Raises:
-        ContestantError: it failed.
+        ContestantError: it failed, or is not there.
     """
     before = _children_cpu_seconds()
-    done = subprocess.run(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise ContestantError(f"{command[0]} is not installed") from error
     if done.returncode:
         raise ContestantError(f"{command[0]} ended with {done.returncode}: {done.stdout.strip()[-500:]}")
     return done.stdout, _children_cpu_seconds() - before

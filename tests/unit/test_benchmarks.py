@@ -145,6 +145,8 @@ def test_contestant_that_says_nothing_or_fails_is_told() -> None:
         dsbulk.parse_rate("Operation failed: no viable host\n")
     with pytest.raises(ContestantError, match="ended with 3: gone wrong"):
         run_program(["sh", "-c", "echo gone wrong; exit 3"], Path.cwd())
+    with pytest.raises(ContestantError, match="no-such-loader is not installed"):
+        run_program(["no-such-loader"], Path.cwd())
 
 
 def test_program_s_output_and_cpu_are_returned() -> None:
