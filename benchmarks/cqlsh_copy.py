@@ -8,6 +8,9 @@ from benchmarks.datasets import Dataset
 from servers.service import BIN
 
 _ROWS = r"([\d,]+) rows imported from"
+_OPTIONS = "HEADER = TRUE AND DATETIMEFORMAT = '%Y-%m-%dT%H:%M:%S%z'"
+"""Without the format it takes 2026-01-01T10:00:00Z for midnight, and says nothing."""
+
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
 
@@ -36,7 +39,7 @@ class CqlshCopy:
         table = f"{access.keyspace}.{dataset.table()} ({', '.join(dataset.columns)})"
         command: list[str | Path] = [
             *(BIN / "cqlsh", "--cqlshrc", settings, "--credentials", credentials),
-            *("-e", f"COPY {table} FROM '{path}' WITH HEADER = TRUE{null}", access.host, str(access.port)),
+            *("-e", f"COPY {table} FROM '{path}' WITH {_OPTIONS}{null}", access.host, str(access.port)),
         ]
         output, cpu_seconds = run_program(command, self.folder)
         if "Failed to" in output:  # it ends with 0 all the same
