@@ -83,13 +83,17 @@ def _promises(measures: Sequence[Measure]) -> Iterator[str]:
     yield "| measured | median | rounds | target | |\n|---|---|---|---|---|"
     for one in measures:
         met = "met" if one.is_met else "**not met**"
-        yield f"| {one.name} | {shown(one.median)} {one.unit} | {_spread(one)} | {one.target} | {met} |"
+        yield f"| {one.name} | {_median(one)} | {_spread(one)} | {one.target} | {met} |"
 
 
 def _rows(measures: Sequence[Measure]) -> Iterator[str]:
     yield "| measured | median | rounds |\n|---|---|---|"
     for one in measures:
-        yield f"| {one.name} | {shown(one.median)} {one.unit} | {_spread(one)} |"
+        yield f"| {one.name} | {_median(one)} | {_spread(one)} |"
+
+
+def _median(measure: Measure) -> str:
+    return f"{shown(measure.median)} {measure.unit}".rstrip()
 
 
 def _spread(measure: Measure) -> str:

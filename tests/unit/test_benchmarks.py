@@ -260,7 +260,7 @@ def test_page_names_faults_warnings_and_targets_that_are_not_met() -> None:
         Measure("wide: pipeline", "rows/s", (50_000.0,)),
     ]
     page = figures_of({"r.json": run}, measures)
-    assert "| wide: pipeline ÷ ceiling | 0.80  | 3: 0.70 – 0.90 | ≥ 0.9 | **not met** |" in page
+    assert "| wide: pipeline ÷ ceiling | 0.80 | 3: 0.70 – 0.90 | ≥ 0.9 | **not met** |" in page
     assert "| wide: pipeline | 50,000 rows/s | 1: 50,000 – 50,000 |" in page
     assert "  - wide, ceiling, round 1: 9 rows instead of 10" in page
     assert "- Batch warnings in the server's log: DSBulk, defaults 2." in page
