@@ -43,7 +43,7 @@ check: setup ## Run linters, type checks and unit tests: seconds, no servers
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest tests/unit
 
-bench: setup ## Measure loading speed beside the servers' own ceiling
+bench: setup ## Load beside the best loaders and the servers' own ceiling: an hour and more, see docs/performance.md
 	$(PYTHON) -m servers install
 	$(PYTHON) -m benchmarks
 

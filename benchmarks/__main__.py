@@ -1,15 +1,14 @@
 """The command `python -m benchmarks`: measures, prints a table, keeps the figures."""
 
 import json
-import os
-import platform
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,11 +17,17 @@ from rich.table import Table
 from benchmarks import measures
 from benchmarks.apps import running_apps
 from benchmarks.cluster import grouping
+from benchmarks.contest import racing
+from benchmarks.extent import Extent
+from benchmarks.findings import Findings
 from benchmarks.flights import flights_file
 from benchmarks.ledger import answering
+from benchmarks.machine import load_average, machine_facts
 from benchmarks.measure import Measure
+from benchmarks.page import write_page
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
+from benchmarks.small_files import taking_small_files
 from bucket_policies import logs
 from servers.capacity import HEAP_MIB
 from servers.installation import install_missing
@@ -44,9 +49,15 @@ class Part(StrEnum):
     PIPELINE = "pipeline"
     LEDGER = "ledger"
     CLUSTER = "cluster"
+    CONTESTANTS = "contestants"
+    SMALL_FILES = "small-files"
+
+
+ON_SERVERS = frozenset([Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
 
 
 def main(
+    *,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of everything but the wait.")] = 5,
     folder: Annotated[
         Path | None, typer.Option("--instance", help="Use the servers of this instance, which run already.")
@@ -54,35 +65,70 @@ def main(
     only: Annotated[
         Part | None, typer.Option(help="Only this part; readers and apps need no servers.")
     ] = None,
+    rows: Annotated[
+        int, typer.Option(min=1_000, help="Rows of a contest's file; of flights there are no more.")
+    ] = 336_776,
+    warm_up: Annotated[
+        int, typer.Option(min=0, help="Rows that go before, in all of a contest.")
+    ] = 1_000_000,
 ) -> None:
     """Measure on real servers; figures are this machine's, ratios travel."""
     logs.configure()
+    load_average_before = load_average()
+    extent, findings = Extent(rounds, rows, warm_up, folder), Findings()
     found: list[Measure] = []
     for part, measure in ((Part.READERS, reading_formats), (Part.APPS, running_apps)):
         found += measure(rounds) if only in {part, None} else []
-    if only in {Part.PIPELINE, None}:
-        found += _pipeline(rounds, folder)
-    if only is Part.LEDGER:  # alone: its loads have no objects
-        found += _ledger(rounds, folder)
-    if only is Part.CLUSTER:  # alone: three nodes are a lot for one machine
-        found += _cluster(rounds)
+    if only in {*ON_SERVERS, None}:
+        found += _on_servers(extent, {only} if only else ON_SERVERS, findings)
+    found += _alone(extent, only)
     console.print(_table(found))
-    console.print(f"Kept in {_keep(found, only)}")
+    for fault in findings.faults:
+        console.print(f"FAILED: {fault}", markup=False)
+    warnings = findings.batch_warnings
+    if warnings:
+        console.print(f"Batch warnings in the server's log: {dict(warnings)}", markup=False)
+    facts = {
+        "rows": rows,
+        "machine": machine_facts() | {"load_average_before": load_average_before},
+        "batch_warnings": warnings,
+        "faults": findings.faults,
+    }
+    path = _keep(found, only, facts)
+    console.print(f"Kept in {path}")
+    if only is None:
+        write_page(path)
+    if findings.faults or warnings.total():
+        raise typer.Exit(1)
 
 
-def _pipeline(rounds: int, folder: Path | None) -> list[Measure]:
+def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and manager are stopped then too
-    content = flights_file()
-    found = [measures.reading(content, rounds)]
-    with _servers(folder) as instance, running_pipeline(instance) as pipeline:
-        found.append(measures.waiting(pipeline, WAITS))
-        found.extend(measures.loading(pipeline, content, rounds))
+    found: list[Measure] = []
+    with _servers(extent.folder) as instance, running_pipeline(instance) as pipeline:
+        if Part.PIPELINE in parts:
+            content = flights_file()
+            found.append(measures.reading(content, extent.rounds))
+            found.append(measures.waiting(pipeline, WAITS))
+            found.extend(measures.loading(pipeline, content, extent.rounds))
+        if Part.CONTESTANTS in parts:
+            found += racing(instance, pipeline, extent, findings)
+        if Part.SMALL_FILES in parts:
+            found += taking_small_files(instance, pipeline, rounds=extent.rounds, findings=findings)
     return found
 
 
-def _ledger(rounds: int, folder: Path | None) -> list[Measure]:
-    with _servers(folder) as instance:
-        return answering(instance, rounds)
+def _alone(extent: Extent, only: Part | None) -> list[Measure]:
+    if only is Part.LEDGER:  # its loads have no objects
+        return _ledger(extent)
+    if only is Part.CLUSTER:  # three nodes are a lot for one machine
+        return _cluster(extent.rounds)
+    return []
+
+
+def _ledger(extent: Extent) -> list[Measure]:
+    with _servers(extent.folder) as instance:
+        return answering(instance, extent.rounds)
 
 
 def _cluster(rounds: int) -> list[Measure]:
@@ -103,29 +149,23 @@ def _servers(folder: Path | None) -> Iterator[Instance]:
 
 
 def _table(found: Sequence[Measure]) -> Table:
-    table = Table("measured", "median", "least", "most", "unit", "rounds")
+    table = Table("measured", "median", "least", "most", "unit", "rounds", "target")
     for measure in found:
         figures = (measure.median, min(measure.rounds), max(measure.rounds))
         shown = (f"{figure:,.2f}" if figure < 10 else f"{figure:,.0f}" for figure in figures)
-        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)))
+        met = f"{measure.target}: {'met' if measure.is_met else 'not met'}" if measure.target else ""
+        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)), met)
     return table
 
 
-def _keep(found: Sequence[Measure], part: Part | None) -> Path:
+def _keep(found: Sequence[Measure], part: Part | None, facts: Mapping[str, Any]) -> Path:
     now = datetime.now(UTC)
-    document = {
-        "at": now.isoformat(timespec="seconds"),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "measures": [
-            {"name": measure.name, "unit": measure.unit, "median": measure.median, "rounds": measure.rounds}
-            for measure in found
-        ],
-    }
+    measured = [{**asdict(measure), "median": measure.median} for measure in found]
+    document = {"at": now.isoformat(timespec="seconds"), **facts, "measures": measured}
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{now:%Y-%m-%d}{f'-{part}' if part else ''}.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return path
 
 
 if __name__ == "__main__":

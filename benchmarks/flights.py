@@ -40,8 +40,8 @@ def _lines(path: Path) -> list[bytes]:
     return (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines(keepends=True)
 
 
-def encoded_chunks(app: IngestApp, content: bytes) -> Iterator[Rows]:
+def encoded_chunks(app: IngestApp, content: bytes, key: str = KEY) -> Iterator[Rows]:
     """Read and encode a file as a load does, from memory."""
     blocks = (content[at : at + BLOCK_BYTES] for at in range(0, len(content), BLOCK_BYTES))
-    for chunk in read_chunks(app, KEY, blocks, expanded_limit=None):
+    for chunk in read_chunks(app, key, blocks, expanded_limit=None):
         yield encode_rows(app.contract, chunk.frame, MISSING)

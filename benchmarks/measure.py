@@ -1,4 +1,4 @@
-"""One thing measured, and what it came to in each round."""
+"""One thing measured, what it came to in each round, and what it should come to."""
 
 import statistics
 from dataclasses import dataclass
@@ -11,8 +11,23 @@ class Measure:
     name: str
     unit: str
     rounds: tuple[float, ...]
+    least: float | None = None
+    most: float | None = None
 
     @property
     def median(self) -> float:
         """Return the median of the rounds."""
         return statistics.median(self.rounds)
+
+    @property
+    def target(self) -> str:
+        """Say what the median should be, empty when nobody promised anything."""
+        bounds = (("≥", self.least), ("≤", self.most))
+        return " ".join(f"{sign} {bound:,g}" for sign, bound in bounds if bound is not None)
+
+    @property
+    def is_met(self) -> bool:
+        """Tell whether the median is what it should be."""
+        return (self.least is None or self.median >= self.least) and (
+            self.most is None or self.median <= self.most
+        )

@@ -2,8 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +13,8 @@ import boto3
 from botocore.config import Config
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from benchmarks.cpu import group_cpu_seconds
+from benchmarks.datasets import DATASETS, WIDE
 from benchmarks.flights import DECLARATION
 from benchmarks.marks import MARKS_APP
 from bucket_policies.customers import STAGING_PREFIX
@@ -18,23 +22,33 @@ from ingest_manager import cassandra_session
 from ingest_manager.cassandra_session import CassandraSession, Row
 from ingest_manager.events import ObjectEvent
 from ingest_manager.settings import Settings
+from servers.allotment import LOOPBACK
 from servers.instance import Instance
 from servers.process import Process
 from servers.service import QuietManager, set_up
 
 CUSTOMER = "benchmark"
-DOCUMENT = {"formats": [".csv"], "number_files": 1000, "data_sizes": 512 * 1024}
+DOCUMENT = {"formats": [".csv", ".jsonl", ".parquet"], "number_files": 10_000, "data_sizes": 512 * 1024}
+SMALL = replace(WIDE, name="small")
+"""The table of the many small files."""
+
 _FLIGHTS = DECLARATION.read_text()
 _PASSED = _FLIGHTS.replace('"flights*', '"passed*').replace('name = "flights"', 'name = "passed"')
 APPS_OF_CUSTOMER = {
     "flights": _FLIGHTS,
     "passed": f'{_PASSED}\n[transform]\nkind = "python"\n',
     "marks": MARKS_APP,
+    **{dataset.table(): dataset.app() for dataset in (*DATASETS, SMALL)},
+    **{WIDE.table(form): WIDE.app(form) for form in ("jsonl", "parquet")},
 }
 _CODE = {"passed": "def transform(frame):\n    return frame\n"}
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 
 _OUTCOME = "SELECT status, reason, rows_written, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
+_ACCOUNTS = (
+    "SELECT status, attempts, rows_read, rows_written, rows_rejected, rows_dropped, "
+    "started_at, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
+)
 
 T = TypeVar("T")
 
@@ -43,10 +57,17 @@ class Pipeline:
     """Puts objects and watches them become rows."""
 
     def __init__(
-        self, session: CassandraSession, s3: Any, environment: Mapping[str, str], manager: QuietManager
+        self,
+        session: CassandraSession,
+        s3: Any,
+        environment: Mapping[str, str],
+        manager: QuietManager,
+        *,
+        metrics_url: str,
     ) -> None:
         self.session = session
         self.environment = environment
+        self.metrics_url = metrics_url
         self._s3 = s3
         self._manager = manager
 
@@ -58,22 +79,38 @@ class Pipeline:
             int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
 
+    def cpu_seconds(self) -> float:
+        """Return what the manager and its workers have used, with what they started."""
+        return group_cpu_seconds(self._manager.pid) if self._manager.pid else 0.0
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the manager for a while; it takes deliveries again at the end."""
+        self._manager.stop()
+        yield
+        self._manager.start()
+        self._manager.wait()
+
     def put(self, key: str, body: bytes) -> ObjectEvent:
         """Put an object into the customer's staging bucket; return what identifies its load."""
         bucket = STAGING_PREFIX + CUSTOMER
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
         return ObjectEvent(bucket, key, answer["VersionId"], written_us=0)
 
-    def loaded(self, event: ObjectEvent) -> Row:
+    def loaded(self, event: ObjectEvent, pause_seconds: float = 0.05) -> Row:
         """Wait until a load has its outcome and everything is tidied up; return its ledger row.
 
         Raises:
             RuntimeError: it did not end as loaded.
         """
-        row = eventually(lambda: self._placed(event))
+        row = eventually(lambda: self._placed(event), pause_seconds)
         if row["status"] != "loaded":
             raise RuntimeError(f"{event.key} ended as {row['status']}: {row['reason']}")
         return row
+
+    def accounts(self, events: Iterable[ObjectEvent]) -> Iterator[Row]:
+        """Yield the ledger's accounts and times of loads."""
+        return self.session.stream_each(_ACCOUNTS, ((event.load_id,) for event in events))
 
     def _placed(self, event: ObjectEvent) -> Row:
         rows = self.session.execute(_OUTCOME, (event.load_id,))
@@ -105,13 +142,25 @@ def running_pipeline(
     environment = instance.environment() | _lay_out(folder, document, apps)
     set_up(environment)
     settings = Settings(_env_file=instance.folder / "env")
-    manager = QuietManager(Process("benchmark-manager", folder), ("ingest-manager", "run"), environment)
+    metrics = f"{LOOPBACK}:{_free_port()}"  # not the instance's own: its manager may run, too
+    manager = QuietManager(
+        Process("benchmark-manager", folder),
+        ("ingest-manager", "run"),
+        environment | {"INGEST_MANAGER_METRICS_LISTEN": metrics},
+    )
     manager.start()
     try:
         with cassandra_session.connect(settings) as session:
-            yield Pipeline(session, _s3(environment), environment, manager)
+            yield Pipeline(session, _s3(environment), environment, manager, metrics_url=f"http://{metrics}")
     finally:
         manager.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind((LOOPBACK, 0))
+        port: int = found.getsockname()[1]
+        return port
 
 
 def _lay_out(folder: Path, document: Mapping[str, object], apps: Mapping[str, str]) -> dict[str, str]:
