@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from bucket_policies.customers import Customer
 from customer_ingestapps.contract import AppContract
@@ -49,6 +49,8 @@ class FileFault(BaseModel):
     reason: str
     message: str
     line: int | None = None
+    ends_as: LoadStatus = Field(LoadStatus.REJECTED, exclude=True)
+    """What a load would end as; one that may pass is tried again before."""
 
 
 class CheckView(BaseModel):
@@ -98,9 +100,10 @@ class Check:
         except FileRejected as error:
             fault = FileFault(reason=error.reason.value, message=error.message, line=error.line)
         except ContractError as error:  # a load would be tried again until the admin has mended the app
-            fault = FileFault(reason="app_refused", message=f"the customer's apps are refused: {error}")
+            message = f"the customer's apps are refused: {error}"
+            fault = FileFault(reason="app_refused", message=message, ends_as=LoadStatus.FAILED)
         except TransientError as error:  # of the app's own code; a load would try it again
-            fault = FileFault(reason=error.reason, message=str(error))
+            fault = FileFault(reason=error.reason, message=str(error), ends_as=LoadStatus.FAILED)
         return self._view(version, app, seen, fault)
 
     def _violation(self, version: ObjectVersion) -> FileFault | None:
@@ -138,7 +141,7 @@ class Check:
             key=version.key,
             size=version.size or 0,
             app=app and app.name,
-            status=LoadStatus.REJECTED if fault else outcome.status,
+            status=fault.ends_as if fault else outcome.status,
             rows_read=outcome.rows_read,
             rows_written=outcome.rows_written,
             rows_rejected=outcome.rows_rejected,

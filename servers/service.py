@@ -116,8 +116,13 @@ def services_of(
     )
 
 
+_REFUSED = 1  # exit code of our commands: done, but for what they name
+
+
 def set_up(environment: Mapping[str, str]) -> None:
     """Bring the servers' content into the state that the services need; repeating it changes nothing.
+
+    What is refused, such as one customer's app, stops nobody else: it is told, as in a start by hand.
 
     Raises:
         ServersError: a command failed; carries its last line.
@@ -128,10 +133,10 @@ def set_up(environment: Mapping[str, str]) -> None:
             env=os.environ | environment,
             check=False,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
         )
-        if done.returncode:
-            raise ServersError(
-                f"`{program} {argument}` failed: {(done.stdout.strip() or 'no output').splitlines()[-1]}"
-            )
+        told = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
+        if done.returncode == _REFUSED:
+            print(f"`{program} {argument}` refused something:", *told, sep="\n  ", file=sys.stderr)
+        elif done.returncode:
+            raise ServersError(f"`{program} {argument}` failed: {told[-1]}")

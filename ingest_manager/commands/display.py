@@ -53,7 +53,7 @@ def _notes(load: Load) -> Iterator[str | None]:
 
 def one_line(text: str) -> Text:
     """Show a customer's text as text: no control character, no markup."""
-    return Text(repr(text)[1:-1])
+    return Text("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
 
 
 def print_report(report: Report) -> None:
