@@ -278,17 +278,18 @@ def connect(settings: Settings) -> CassandraSession:
     Raises:
         ServerDown: no host answers, or the login is refused.
     """
-    driver_cluster = cluster.Cluster(
-        settings.cassandra_hosts,
-        port=settings.cassandra_port,
-        auth_provider=PlainTextAuthProvider(
-            settings.cassandra_user, settings.cassandra_password.get_secret_value()
-        ),
-        execution_profiles=_profiles(settings),
-        reconnection_policy=ExponentialReconnectionPolicy(*_RECONNECT_SECONDS),
-        connect_timeout=settings.cassandra_timeout_seconds,
-        control_connection_timeout=settings.cassandra_timeout_seconds,
-    )
+    with driver_faults():  # a name that nobody knows is found out here
+        driver_cluster = cluster.Cluster(
+            settings.cassandra_hosts,
+            port=settings.cassandra_port,
+            auth_provider=PlainTextAuthProvider(
+                settings.cassandra_user, settings.cassandra_password.get_secret_value()
+            ),
+            execution_profiles=_profiles(settings),
+            reconnection_policy=ExponentialReconnectionPolicy(*_RECONNECT_SECONDS),
+            connect_timeout=settings.cassandra_timeout_seconds,
+            control_connection_timeout=settings.cassandra_timeout_seconds,
+        )
     # Negotiation downwards starts here rather than at the versions of another product.
     driver_cluster.protocol_version = ProtocolVersion.V5
     try:

@@ -10,6 +10,7 @@ import sys
 import typer
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from bucket_policies import command_line, logs
 from bucket_policies.customers import CustomerDirectory
@@ -130,9 +131,12 @@ def main() -> None:
         first = error.errors()[0]
         name = "INGEST_MANAGER_" + str(first["loc"][0]).upper() if first["loc"] else "settings"
         where = "; set it in the environment, in a secret file, or run where .local/env is"
-        _fail(f"{name}: {first['msg']}{where if first['type'] == 'missing' else ''}", 2)
-    except SettingsError as error:
+        message = first["msg"].removeprefix("Value error, ")
+        _fail(f"{name}: {message}{where if first['type'] == 'missing' else ''}", 2)
+    except (SettingsError, UnreadableSetting) as error:
         _fail(str(error), 2)
+    except UnicodeError:
+        _fail("an argument or the output is not UTF-8", 2)
     except ServerDown as error:
         _fail(str(error), 4)
     except (IngestError, IngestAppError) as error:

@@ -3,6 +3,7 @@
 Built once per process, by `cli`, and passed down; nothing else reads the environment.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -139,6 +140,13 @@ class Settings(FolderSettings):
         if isinstance(value, str):
             return tuple(host.strip() for host in value.split(",") if host.strip())
         return value
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _check_address(cls, url: SecretStr) -> SecretStr:
+        if not re.match(r"amqps?://[^/\s]+", url.get_secret_value()):
+            raise ValueError("an address begins with amqp:// or amqps:// and names a host")
+        return url
 
     @field_validator("status_tls_key")
     @classmethod

@@ -1,7 +1,6 @@
 """The command `bucket-policies usage`: how much of its quota each customer uses."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from bucket_policies.settings import GrantSettings, MirrorSettings, read_setting
 from bucket_policies.store import open_administration
 from bucket_policies.usage import Usage, measure
 
-_FILE_WIDTH = 200  # columns, where no terminal says how many it has
+_WIDTH = 200  # columns, where no terminal says how many it has
 _COLUMNS = ("quota", "on the bucket", "used", "", "staged", "granted", "free", "files", "archived")
 
 
@@ -79,7 +78,7 @@ def _show(measured: Sequence[Usage]) -> None:
     table.add_column("last arrival (UTC)", no_wrap=True)
     for one in measured:
         table.add_row(*_cells(one))
-    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
+    Console(width=_WIDTH).print(table)  # a figure that is cut would be another one
 
 
 def _cells(one: Usage) -> Iterator[str]:

@@ -88,7 +88,7 @@ def customers_of(settings: FolderSettings, only: str | None = None) -> list[Cust
     customers = directory.current()
     if only is None and directory.problems:
         problems = "; ".join(f"{document}: {problem}" for document, problem in directory.problems.items())
-        raise SettingsError(f"not every customer is known: {problems}")
+        raise SettingsError(f"not every customer is known, name one with --customer: {problems}")
     if only is None:
         return list(customers.values())
     if only not in customers:
