@@ -41,13 +41,15 @@ def test_unknown_customer_is_told_with_those_that_are_known(settings: Settings) 
 
 def test_all_customers_cannot_be_had_where_one_document_is_refused(settings: Settings) -> None:
     (settings.bucket_policies_dir / "customers" / "globex.json").write_text("{")
-    with pytest.raises(SettingsError, match=r"^not every customer is known: globex\.json: "):
+    with pytest.raises(
+        SettingsError, match=r"^not every customer is known, name one with --customer: globex\.json: "
+    ):
         customers_of(settings)
     assert [customer.id for customer in customers_of(settings, "acme")] == ["acme"]
 
 
 def test_a_folder_of_documents_that_is_not_there_is_not_one_without_customers(tmp_path: Path) -> None:
-    wanted = "not every customer is known: customers: cannot be read: No such file or directory"
+    wanted = "not every customer is known, name one with --customer: customers: cannot be read: No such file or directory"
     with pytest.raises(SettingsError, match=wanted):
         customers_of(settings_of(tmp_path / "nowhere"))
 
