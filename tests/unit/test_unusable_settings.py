@@ -30,8 +30,8 @@ def test_setting_that_cannot_be_used_is_one_line(
     tmp_path: Path, setting: str, value: str, code: int, told: str
 ) -> None:
     given = {f"INGEST_MANAGER_{name}": word for name, word in (SETTINGS | {setting: value}).items()}
-    command = Path(sys.executable).parent / "ingest-manager"
-    done = subprocess.run([command, "history"], env=given, cwd=tmp_path, capture_output=True, text=True)
+    command = [Path(sys.executable).parent / "ingest-manager", "history"]
+    done = subprocess.run(command, env=given, cwd=tmp_path, check=False, capture_output=True, text=True)
     [line] = done.stderr.splitlines()
     assert done.returncode == code
     assert line.startswith(f"ingest-manager: {told}")
