@@ -99,7 +99,8 @@ def test_replay_loads_what_failed_and_says_why_a_message_is_still_none(
     assert (message["load_ids"], message["problem"].startswith("the body is not JSON: ")) == ([], True)
     [left] = dead_letters(platform, "list", "--customer", customer)
     assert left["id"] == message["id"]
-    assert in_queue(platform, customer) == [f"no event of {customer}\x1b[2J\nsecond line".encode()]
+    # A late copy of an event that met the failure may have left its alarm, too.
+    assert f"no event of {customer}\x1b[2J\nsecond line".encode() in in_queue(platform, customer)
 
 
 def test_message_that_is_an_event_now_is_published(platform: Platform) -> None:

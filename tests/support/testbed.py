@@ -262,8 +262,10 @@ class Platform:
         return report
 
     def prove(self, *, deep: bool) -> list[Difference]:
-        """Return what `ingest-manager verify` would find for every customer of the test."""
-        customers = CustomerDirectory(self.policies / "customers").current().values()
+        """Return what `ingest-manager verify` would find for every customer of the test that has buckets."""
+        buckets = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
+        documented = CustomerDirectory(self.policies / "customers").current().values()
+        customers = [customer for customer in documented if customer.staging_bucket in buckets]
         if not customers or not self._has_ledger():
             return []
         prefix = "INGEST_MANAGER_"
