@@ -169,7 +169,8 @@ def read_settings(kind: type[S], **given: str) -> S:
         return kind(**given)  # type: ignore[arg-type] # pydantic checks what is given
     except ValidationError as error:
         details = error.errors()
-        problems = "; ".join(f"{_variable(detail['loc'][0])}: {detail['msg']}" for detail in details)
+        messages = ((detail["loc"][0], detail["msg"].removeprefix("Value error, ")) for detail in details)
+        problems = "; ".join(f"{_variable(name)}: {message}" for name, message in messages)
         if any(detail["type"] != "missing" for detail in details):
             raise SettingsError(problems) from None  # its cause would show the values
         missing = [_variable(detail["loc"][0]) for detail in details]

@@ -142,6 +142,6 @@ def test_a_service_with_half_a_pair_does_not_start(secured: Secured) -> None:
     auth = platform.run("bucket-policies", "auth-service")
     status = platform.run("ingest-manager", "status-service")
 
-    half = "Value error, certificate and key go together: one of the two is not set\n"
+    half = "certificate and key go together: one of the two is not set\n"
     assert (auth.returncode, auth.stderr) == (2, f"bucket-policies: BUCKET_POLICIES_TLS_KEY: {half}")
     assert (status.returncode, status.stderr) == (2, f"ingest-manager: INGEST_MANAGER_STATUS_TLS_KEY: {half}")
