@@ -33,7 +33,7 @@ READINGS = AppContract(
     columns={"sensor": "text", **dict.fromkeys(NUMBERS, "double")},
 )
 ONE_REPLICA = {"class": "SimpleStrategy", "replication_factor": "1"}
-_OF_NO_STORE: dict[str, Any] = {"s3_url": "http://none", "amqp_url": "none", "token_key": "none"}
+_OF_NO_STORE: dict[str, Any] = {"s3_url": "http://none", "amqp_url": "amqp://none", "token_key": "none"}
 
 Contestant = Callable[[], float]
 """Loads the rows; returns rows per second."""

@@ -58,8 +58,9 @@ def configure(
     root.handlers = [one for one in root.handlers if one.get_name() != _HANDLER] + [handler]
     for name in _QUIET:  # whatever our own level: some show headers, addresses and statements below it
         logging.getLogger(name).setLevel(libraries)
-    # It passes the server's warnings on, which quote statements.
-    logging.getLogger("cassandra.protocol").setLevel(max(libraries, logging.ERROR))
+    # The first passes the server's warnings on, which quote statements; the other tells of every retry.
+    for name in ("cassandra.protocol", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(max(libraries, logging.ERROR))
 
 
 def _renderer(log_format: LogFormat) -> Processor:

@@ -54,8 +54,10 @@ class CountingSession:
         asked = list(parameter_sets)
         assert "FILTERING" not in statement
         self.counts["statements"] += len(asked)
+        # Other tests' processes have left their claims, a few each.
+        counted = "claims" if "FROM ingest.open_claims" in statement else "rows"
         for row in self._session.stream_each(statement, asked):
-            self.counts["rows"] += 1
+            self.counts[counted] += 1
             yield row
 
 

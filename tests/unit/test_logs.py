@@ -104,8 +104,9 @@ def test_libraries_tell_nothing_of_what_they_send_whatever_our_own_level(library
     assert line_of(code, level="debug")["event"] == "ours"
 
 
-def test_warnings_of_cassandra_itself_which_quote_statements_are_not_written() -> None:
-    code = f"logging.getLogger('cassandra.protocol').warning({SECRET!r}); log.info('ours', action='x')"
+@pytest.mark.parametrize("library", ["cassandra.protocol", "urllib3.connectionpool"])
+def test_warnings_that_quote_statements_or_tell_of_every_retry_are_not_written(library: str) -> None:
+    code = f"logging.getLogger({library!r}).warning({SECRET!r}); log.info('ours', action='x')"
     assert line_of(code)["event"] == "ours"
 
 
