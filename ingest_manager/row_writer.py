@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from operator import itemgetter
 
 import structlog
@@ -40,7 +40,11 @@ class RowWriter:
         self._pause = pause
         self._pace = Pace()
         self._placements: dict[str, Placement] = {}
-        self._limits = read_limits(session)
+
+    @cached_property
+    def _limits(self) -> BatchLimits:
+        """Read when the first table is opened: a worker may start while the server is away."""
+        return read_limits(self._session)
 
     def open(
         self, keyspace: str, contract: AppContract, earlier: range = range(0)

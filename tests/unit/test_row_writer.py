@@ -158,6 +158,16 @@ def test_a_server_that_hides_its_settings_has_cassandras_defaults():
     assert read_limits(Settings()) == BatchLimits(warn_bytes=5_120, partitions=10)
 
 
+def test_a_writer_is_made_while_the_server_is_away_and_a_load_meets_that():
+    class Away:
+        def execute(self, cql: str, parameters):
+            raise ServerDown("it cannot be reached", server="cassandra")
+
+    writers = RowWriter(Away())
+    with pytest.raises(ServerDown):
+        writers.open("acme", people_contract())
+
+
 def test_batches_that_time_out_are_sent_again_unchanged_after_growing_pauses():
     server, pauses = Server(faults=[LATE] * 6), []
     writer = writer_to(server, pauses=pauses)
