@@ -6,6 +6,7 @@ the quota; the bytes of a grant were reserved.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from bucket_policies.allowances import AllowanceStore
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore
 from bucket_policies.rules import Violation
+from ingest_manager.errors import IngestError
 from ingest_manager.events import ObjectEvent
 from ingest_manager.ledger import Ledger
 from ingest_manager.loads import Load, LoadStatus, Outcome
@@ -55,6 +57,12 @@ class Admission:
         if violation is None:
             return None
         return Outcome(status=LoadStatus.REJECTED, reason=violation.rule, message=violation.message)
+
+    def look_ahead(self, load: Load, customer: Customer) -> None:
+        """Fetch what `violations` will ask for; faults are left to it."""
+        if load.upload_id is None:
+            with suppress(IngestError):
+                self.quota.look(load, customer)
 
     def violations(self, load: Load, source: OpenObject, customer: Customer) -> list[Violation]:
         """Judge an object by its customer's constraints, and by the quota if nothing was reserved for it."""

@@ -5,7 +5,7 @@ now and what is promised. Of objects that came together the earlier ones fit. Wh
 object in: to be refused is an outcome, and MinIO's own quota is the last net.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,8 +27,8 @@ class _Listing:
     bytes_up_to: dict[tuple[str, str], int]
     """By key and version: its bytes and those of all that came before it."""
 
-    sizes: frozenset[tuple[str, int]]
-    """Key and size of every version."""
+    promised: int
+    """Bytes that were granted and had not come. Later grants were given with these objects in view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,12 @@ class StagingQuota:
     store: ObjectStore
     grants: GrantStore
     _listings: dict[str, _Listing] = field(default_factory=dict)
+
+    def look(self, load: Load, customer: Customer) -> None:
+        """Have a listing that shows a load's object, if it is there: may be done ahead, beside other work."""
+        listing = self._listings.get(customer.id)
+        if listing is None or (load.key, load.version_id) not in listing.bytes_up_to:
+            self._listings[customer.id] = self._list(customer)
 
     def violations(self, load: Load, customer: Customer) -> list[Violation]:
         """Judge a load's object; the empty list lets it in.
@@ -51,36 +57,35 @@ class StagingQuota:
         used = listing.bytes_up_to.get((load.key, load.version_id))
         if used is None:  # it has left staging meanwhile
             return []
-        promised = self._promised(listing, customer)
         quota = customer.constraints.quota_kib * 1024
-        return [_over_quota(used, promised, quota)] if used + promised > quota else []
+        fits = used + listing.promised <= quota
+        return [] if fits else [_over_quota(used, listing.promised, quota)]
 
     def _fits(self, listing: _Listing | None, load: Load, customer: Customer) -> bool:
         """Ask an earlier listing: what has left staging since then only makes more room."""
         used = listing.bytes_up_to.get((load.key, load.version_id)) if listing else None
         if listing is None or used is None:
             return False
-        return used + self._promised(listing, customer) <= customer.constraints.quota_kib * 1024
+        return used + listing.promised <= customer.constraints.quota_kib * 1024
 
     def _list(self, customer: Customer) -> _Listing:
         try:
-            return _listing_of(self.store.versions(customer.staging_bucket))
+            versions = list(self.store.versions(customer.staging_bucket))
         except ObjectGone:  # the whole bucket
-            return _listing_of([])
-
-    def _promised(self, listing: _Listing, customer: Customer) -> int:
-        """Add up the grants whose objects have not come; those of some that have are not ended yet."""
-        outstanding = self.grants.outstanding(customer.id)
-        return sum(size for key, size in outstanding if (key, size) not in listing.sizes)
+            versions = []
+        return _listing_of(versions, self.grants.outstanding(customer.id))
 
 
-def _listing_of(versions: Iterable[ObjectVersion]) -> _Listing:
+def _listing_of(versions: Sequence[ObjectVersion], outstanding: Iterable[tuple[str, int]]) -> _Listing:
+    """Add up; the grants of some objects that have come are not ended yet."""
+    arrived = {(version.key, version.size or 0) for version in versions}
+    promised = sum(size for key, size in outstanding if (key, size) not in arrived)
     found = sorted(versions, key=lambda one: (one.modified_at or _NEVER, one.key, one.version_id))
     total, bytes_up_to = 0, {}
     for version in found:
         total += version.size or 0
         bytes_up_to[version.key, version.version_id] = total
-    return _Listing(bytes_up_to, frozenset((version.key, version.size or 0) for version in found))
+    return _Listing(bytes_up_to, promised)
 
 
 def _over_quota(used: int, promised: int, quota: int) -> Violation:

@@ -1,7 +1,9 @@
 """The life of a load: the order of its effects, and every way in which it can end."""
 
 import hashlib
+import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support import fakes
@@ -18,9 +20,11 @@ from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.contract import Files
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
+from ingest_manager.claims import Claimed
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
 from ingest_manager.load_filter import LoadFilter
 from ingest_manager.loads import LoadFigures, LoadStatus
+from ingest_manager.object_store import ObjectVersion, OpenObject
 from ingest_manager.settlements import (
     Busy,
     HandedOn,
@@ -38,6 +42,30 @@ def test_effects_of_a_load_come_in_the_order_that_a_crash_can_repeat() -> None:
     assert scene.effects == [
         "claim", "index", "write", "flush", "put", "finish", "copy", "delete", "mark_placed",
     ]  # fmt: skip
+
+
+def test_object_is_opened_beside_the_claim() -> None:
+    scene = Scene()
+    is_open, claim = threading.Event(), scene.ledger.claim
+    opening = scene.store.open
+
+    def open_it(version: ObjectVersion) -> OpenObject:
+        is_open.set()
+        return opening(version)
+
+    def claim_it(*asked: Any) -> Claimed:
+        assert is_open.wait(30)
+        return claim(*asked)
+
+    scene.store.open, scene.ledger.claim = open_it, claim_it  # type: ignore[method-assign]
+    assert settled(scene.load()).status is LoadStatus.LOADED
+
+
+def test_a_look_ahead_that_fails_fails_no_load() -> None:
+    scene = Scene()
+    scene.store.faults["versions"] = [TransientError("for a moment")]
+    assert settled(scene.load()).status is LoadStatus.LOADED
+    assert scene.store.faults == {"versions": []}
 
 
 def test_loaded_object_lies_in_the_archive_with_its_accounts_in_the_ledger() -> None:

@@ -94,6 +94,28 @@ def test_one_listing_serves_all_objects_that_fit(grants):
     assert bucket.listings == 1
 
 
+def test_a_look_ahead_leaves_nothing_to_list(grants):
+    bucket = Bucket(*[KIB] * 9)
+    quota = StagingQuota(bucket, grants)
+    quota.look(load(0), ACME)
+    quota.look(load(8), ACME)
+    assert (refused(quota, 8), bucket.listings) == ([False], 1)
+
+    quota.look(load(9), ACME)  # it came after the listing
+    assert bucket.listings == 2
+
+
+def test_nothing_is_refused_by_old_grants(grants):
+    bucket = Bucket(8 * KIB)
+    grants.promised = [("other.csv", 3 * KIB)]
+    quota = StagingQuota(bucket, grants)
+    assert refused(quota, 0) == [True]
+
+    grants.promised = []
+
+    assert (refused(quota, 0), bucket.listings) == ([False], 2)
+
+
 def test_nothing_is_refused_by_an_old_listing(grants):
     bucket = Bucket(8 * KIB, 2 * KIB, 2 * KIB)
     quota = StagingQuota(bucket, grants)
