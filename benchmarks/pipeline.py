@@ -71,9 +71,13 @@ class Pipeline:
         self._s3 = s3
         self._manager = manager
 
+    def manager_pid(self) -> int:
+        """Return the manager's pid, 0 if it does not run."""
+        return self._manager.pid or 0
+
     def worker_pids(self) -> list[int]:
         """Return the pids of the manager's workers."""
-        pid = self._manager.pid
+        pid = self.manager_pid()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [
             int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
@@ -136,21 +140,22 @@ def running_pipeline(
     instance: Instance,
     document: Mapping[str, object] = DOCUMENT,
     apps: Mapping[str, str] = APPS_OF_CUSTOMER,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Pipeline]:
-    """Run a manager for the benchmark's customer on an instance's servers."""
+    """Run a manager for the benchmark's customer on an instance's servers, with settings of its own."""
     folder = instance.folder / "benchmark"
     environment = instance.environment() | _lay_out(folder, document, apps)
     set_up(environment)
-    settings = Settings(_env_file=instance.folder / "env")
+    of_instance = Settings(_env_file=instance.folder / "env")
     metrics = f"{LOOPBACK}:{_free_port()}"  # not the instance's own: its manager may run, too
     manager = QuietManager(
         Process("benchmark-manager", folder),
         ("ingest-manager", "run"),
-        environment | {"INGEST_MANAGER_METRICS_LISTEN": metrics},
+        environment | {"INGEST_MANAGER_METRICS_LISTEN": metrics} | dict(settings or {}),
     )
     manager.start()
     try:
-        with cassandra_session.connect(settings) as session:
+        with cassandra_session.connect(of_instance) as session:
             yield Pipeline(session, _s3(environment), environment, manager, metrics_url=f"http://{metrics}")
     finally:
         manager.stop()
