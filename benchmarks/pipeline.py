@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import httpx
 from botocore.config import Config
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -83,6 +84,10 @@ class Pipeline:
             int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
 
+    def metrics(self) -> str:
+        """Return the manager's metrics, as Prometheus would get them."""
+        return httpx.get(f"{self.metrics_url}/metrics", timeout=30).text
+
     def cpu_seconds(self) -> float:
         """Return what the manager and its workers have used, with what they started."""
         return group_cpu_seconds(self._manager.pid) if self._manager.pid else 0.0
@@ -101,13 +106,22 @@ class Pipeline:
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
         return ObjectEvent(bucket, key, answer["VersionId"], written_us=0)
 
-    def loaded(self, event: ObjectEvent, pause_seconds: float = 0.05) -> Row:
+    def upload(self, key: str, path: Path) -> ObjectEvent:
+        """Put a file of any size, in parts where it is large."""
+        bucket = STAGING_PREFIX + CUSTOMER
+        self._s3.upload_file(str(path), bucket, key)
+        version = self._s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+        return ObjectEvent(bucket, key, version, written_us=0)
+
+    def loaded(
+        self, event: ObjectEvent, pause_seconds: float = 0.05, patience_seconds: float = PATIENCE_SECONDS
+    ) -> Row:
         """Wait until a load has its outcome and everything is tidied up; return its ledger row.
 
         Raises:
             RuntimeError: it did not end as loaded.
         """
-        row = eventually(lambda: self._placed(event), pause_seconds)
+        row = eventually(lambda: self._placed(event), pause_seconds, patience_seconds)
         if row["status"] != "loaded":
             raise RuntimeError(f"{event.key} ended as {row['status']}: {row['reason']}")
         return row
@@ -121,7 +135,9 @@ class Pipeline:
         return rows[0] if rows and rows[0]["placed_at"] else {}
 
 
-def eventually(look: Callable[[], T], pause_seconds: float = 0.05) -> T:
+def eventually(
+    look: Callable[[], T], pause_seconds: float = 0.05, patience_seconds: float = PATIENCE_SECONDS
+) -> T:
     """Return the first true answer.
 
     Raises:
@@ -130,7 +146,7 @@ def eventually(look: Callable[[], T], pause_seconds: float = 0.05) -> T:
     again = Retrying(
         retry=retry_if_result(lambda answer: not answer),
         wait=wait_fixed(pause_seconds),
-        stop=stop_after_delay(PATIENCE_SECONDS),
+        stop=stop_after_delay(patience_seconds),
     )
     return again(look)
 

@@ -13,7 +13,8 @@ _LOAD = "(ingest_manager/loading.py:"
 _WAITS = re.compile(
     r"Condition\.wait \(threading\.py:"
     r"|Thread\._wait_for_tstate_lock \(threading\.py:"
-    r"|_worker \(concurrent/futures/thread\.py:"  # of a pool, for work
+    r"|_worker \(concurrent/futures/thread\.py:"  # for the queue's next, as the settler
+    r"|Settler\.run \(ingest_manager/settler\.py:"
     r"|SocketIO\.readinto \(socket\.py:"
     r"|\w+\.(?:select|poll|_poll) \((?:selectors|pika/adapters/select_connection)\.py:"
     r"|Connection\._recv \(multiprocessing/connection\.py:"
@@ -95,19 +96,19 @@ class Stack:
 
 
 def parse_stacks(text: str) -> list[Stack]:
-    """Read py-spy's raw format, recorded with threads.
+    """Read py-spy's raw format, recorded with threads; a thread without a frame has just begun or ended.
 
     Raises:
         ValueError: a line is no stack.
     """
-    return [_parse(line) for line in text.splitlines()]
+    return [stack for stack in map(_parse, text.splitlines()) if stack.frames]
 
 
 def _parse(line: str) -> Stack:
     stack, _, samples = line.rpartition(" ")
     thread, *frames = stack.split(";")
     named = _THREAD.fullmatch(thread)
-    if not named or not frames:
+    if not named or not samples.isdecimal():
         raise ValueError(f"no stack of a thread: {line!r}")
     return Stack(named["name"] or "", tuple(frames), int(samples))
 
