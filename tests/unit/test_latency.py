@@ -1,12 +1,13 @@
 """What is told of 500 small files, one after the other."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.latency import Arrival, measures_of
+from benchmarks.latency import Arrival, faults_of, measures_of
 from benchmarks.measure import Measure, percentile
 from benchmarks.small_files import stage_sums
 
@@ -20,11 +21,11 @@ ingest_manager_stage_seconds_sum{stage="place"} 0.5
 
 
 def arrivals(readable_ms: list[float]) -> list[Arrival]:
-    return [Arrival(put_ms=3.0, readable_ms=ms, look_cpu_ms=1.5, rows=1_000) for ms in readable_ms]
+    return [Arrival(put_ms=3.0, readable_ms=ms, look_cpu_ms=1.5, looks=9, rows=1_000) for ms in readable_ms]
 
 
 def by_end_of_name(measures: list[Measure]) -> dict[str, Measure]:
-    return {measure.name.partition(" rows: ")[2]: measure for measure in measures}
+    return {measure.name.partition(" file: ")[2]: measure for measure in measures}
 
 
 @pytest.mark.parametrize(("share", "expected"), [(50, 250.0), (99, 495.0), (100, 500.0), (1, 5.0)])
@@ -79,6 +80,13 @@ def test_put_and_looks_are_figures_of_their_own() -> None:
     found = by_end_of_name(measures_of(arrivals([20.0] * 10), {}))
     assert found["before it, the PUT itself, p50"].rounds == (3.0,)
     assert found["CPU of the looks, mean"].rounds == (1.5,)
+
+
+def test_files_that_were_there_before_the_first_look_are_a_fault() -> None:
+    good, (bad,) = arrivals([20.0] * 4), arrivals([20.0])
+    assert list(faults_of(good)) == []
+    assert list(faults_of([*good, replace(bad, looks=1)])) == ["1 files were there before the first look"]
+    assert list(faults_of([*good, replace(bad, rows=999)])) == ["1 files did not become 1,000 rows"]
 
 
 def test_sums_of_stages_are_those_of_the_metrics() -> None:
