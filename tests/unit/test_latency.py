@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.latency import Arrival, faults_of, measures_of
+from benchmarks.latency import Arrival, faults_of, measures_of, patience_ms
 from benchmarks.measure import Measure, percentile
 from benchmarks.small_files import stage_sums
 
@@ -86,7 +86,20 @@ def test_files_that_were_there_before_the_first_look_are_a_fault() -> None:
     good, (bad,) = arrivals([20.0] * 4), arrivals([20.0])
     assert list(faults_of(good)) == []
     assert list(faults_of([*good, replace(bad, looks=1)])) == ["1 files were there before the first look"]
+    assert list(faults_of([*good * 5, replace(bad, looks=1)])) == []  # less than one in twenty
     assert list(faults_of([*good, replace(bad, rows=999)])) == ["1 files did not become 1,000 rows"]
+
+
+def test_first_look_comes_after_three_quarters_of_the_shortest_of_the_last_fifty() -> None:
+    assert patience_ms(arrivals([20.0] * 49)) == 0
+    assert patience_ms(arrivals([4.0, 20.0, *[40.0] * 49])) == 15.0
+
+
+def test_faster_files_bring_the_first_look_forward() -> None:
+    before = arrivals([100.0] * 50)
+    for _ in range(20):  # all of them there after 10 ms
+        before += arrivals([max(10.0, patience_ms(before))])
+    assert patience_ms(before) == 7.5
 
 
 def test_sums_of_stages_are_those_of_the_metrics() -> None:
