@@ -1,7 +1,7 @@
 """How soon a small file can be read: one after the other on an idle system, from the end of its PUT.
 
-Who waits looks once every millisecond, for one row by its whole key, and only after three quarters of the
-shortest time that the last 50 files took; the count of all rows is asked for once that row, the file's last,
+Who waits looks once every millisecond, for one row by its whole key, and only after half of the shortest
+time that the last 50 files took; the count of all rows is asked for once that row, the file's last,
 is there. The looks' own CPU is a figure beside the others.
 """
 
@@ -20,7 +20,7 @@ from ingest_manager.measures import STAGES
 FILES, HUNDRED, WARM_UP_FILES = 500, 100, 100
 P50_MS, P99_MS = 50, 250
 POLL_SECONDS = 0.001
-RECENT, PATIENT_SHARE = 50, 0.75
+RECENT, PATIENT_SHARE = 50, 0.5
 EARLY_SHARE = 0.05
 NAME = "latency of a small file"
 _LAST = f"SELECT number FROM {CUSTOMER}.marks WHERE run = ? AND number = ?"
@@ -89,7 +89,7 @@ def measures_of(arrivals: Sequence[Arrival], stages_ms: Mapping[str, float]) -> 
 
 
 def patience_ms(before: Sequence[Arrival]) -> float:
-    """Return how long to wait for the first look: most of the shortest of the last files' times, at first 0.
+    """Return how long to wait for the first look: half of the shortest of the last files' times, at first 0.
 
     Where files become faster, each that was there before its first look makes the next look come sooner.
     """

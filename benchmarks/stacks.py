@@ -31,8 +31,11 @@ _STEPS: Sequence[tuple[str, str]] = (
     ("group", "ingest_manager/batches.py"),
     ("group", "ingest_manager/placement.py"),
     ("encode", "customer_ingestapps/cells.py"),
-    ("read", "ingest_manager/object_store.py"),
-    ("place", "ingest_manager/archive.py"),
+    ("read", "ObjectStore.open (ingest_manager/object_store.py"),
+    ("read", "ObjectStore.read_range (ingest_manager/object_store.py"),
+    ("read", "ObjectStore._get (ingest_manager/object_store.py"),
+    ("read", "OpenObject."),
+    ("other calls of the store", "ingest_manager/object_store.py"),
     ("parse", "customer_ingestapps/readers/"),
     ("parse", "customer_ingestapps/typing_rows.py"),
     ("parse", "customer_ingestapps/reading.py"),
@@ -51,10 +54,13 @@ _STEPS: Sequence[tuple[str, str]] = (
 )
 """A step, and what its frame has in it; the innermost such frame decides. Codecs are of who uses them."""
 
+_SCOPES: Sequence[tuple[str, str]] = (("place", "Loading._place (ingest_manager/loading.py"),)
+"""Steps that have all within them, as the manager's own stages do."""
+
 _LIBRARIES: Sequence[tuple[str, str]] = (
     ("driver", "(cassandra/"),
     ("broker", "(pika/"),
-    ("read", "(urllib3/"),
+    ("other calls of the store", "(urllib3/"),
 )
 """For threads that have none of our frames."""
 
@@ -87,7 +93,7 @@ class Stack:
     @property
     def step(self) -> str:
         """Return the step of a load, by the innermost frame that tells."""
-        for steps in (_STEPS, _LIBRARIES):
+        for steps in (_SCOPES, _STEPS, _LIBRARIES):
             for frame in reversed(self.frames):
                 for step, part in steps:
                     if part in frame:

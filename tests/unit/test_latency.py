@@ -90,16 +90,16 @@ def test_files_that_were_there_before_the_first_look_are_a_fault() -> None:
     assert list(faults_of([*good, replace(bad, rows=999)])) == ["1 files did not become 1,000 rows"]
 
 
-def test_first_look_comes_after_three_quarters_of_the_shortest_of_the_last_fifty() -> None:
+def test_first_look_comes_after_half_of_the_shortest_of_the_last_fifty() -> None:
     assert patience_ms(arrivals([20.0] * 49)) == 0
-    assert patience_ms(arrivals([4.0, 20.0, *[40.0] * 49])) == 15.0
+    assert patience_ms(arrivals([4.0, 20.0, *[40.0] * 49])) == 10.0
 
 
 def test_faster_files_bring_the_first_look_forward() -> None:
     before = arrivals([100.0] * 50)
     for _ in range(20):  # all of them there after 10 ms
         before += arrivals([max(10.0, patience_ms(before))])
-    assert patience_ms(before) == 7.5
+    assert patience_ms(before) == 5.0
 
 
 def test_sums_of_stages_are_those_of_the_metrics() -> None:

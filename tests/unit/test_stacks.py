@@ -17,6 +17,7 @@ PARSE = (
     "type_rows (customer_ingestapps/typing_rows.py:1);TextCodec.parse (customer_ingestapps/codecs/texts.py:5)"
 )
 READ = "read_chunks (customer_ingestapps/reading.py:80);OpenObject.blocks (ingest_manager/object_store.py:9)"
+COPY = "ObjectStore.copy (ingest_manager/object_store.py:160)"
 STACKS = f"""\
 {MAIN};{SEND};CassandraSession.send_batch (ingest_manager/cassandra_session.py:245) 20
 {MAIN};{SEND};Pace.enter (ingest_manager/pace.py:30);{WAIT} 60
@@ -39,6 +40,8 @@ thread (9);LibevConnection.handle_write (cassandra/io/libevreactor.py:300) 10
         (f"{SEND_ROWS};{PARSE}", "parse"),
         (f"{SEND_ROWS};{READ};SocketIO.readinto (socket.py:692)", "read"),
         (f"{LOAD};Ledger.claim (ingest_manager/ledger.py:90);{WAIT}", "ledger"),
+        (f"{LOAD};Loading._place (ingest_manager/loading.py:128);{COPY}", "place"),
+        (f"Reconcile.run (ingest_manager/reconcile.py:9);{COPY}", "other calls of the store"),
         ("Thread.run (threading.py:971);LibevLoop.run (cassandra/io/libevreactor.py:9)", "driver"),
         (LOAD, "other"),
     ],
