@@ -1,6 +1,6 @@
 # One file for every command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status secrets test check bench reliability fetchdata.pyz
+.PHONY: help setup demo up down status secrets test check bench profile reliability fetchdata.pyz
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
@@ -46,6 +46,10 @@ check: setup ## Run linters, type checks and unit tests: seconds, no servers
 bench: setup ## Load beside the best loaders and the servers' own ceiling: an hour and more, see docs/performance.md
 	$(PYTHON) -m servers install
 	$(PYTHON) -m benchmarks
+
+profile: setup ## Write a flame graph of one load to benchmarks/results/profile.svg: some minutes
+	$(PYTHON) -m servers install
+	$(PYTHON) -m benchmarks.profile
 
 reliability: setup ## Load 10,000 bad files and compare with slow references: ten minutes, no servers
 	$(PYTHON) -m benchmarks.reliability

@@ -21,9 +21,11 @@ from benchmarks.contest import racing
 from benchmarks.extent import Extent
 from benchmarks.findings import Findings
 from benchmarks.flights import flights_file
+from benchmarks.latency import arriving
 from benchmarks.ledger import answering
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.measure import Measure
+from benchmarks.memory import comparing_objects
 from benchmarks.page import write_page
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
@@ -36,7 +38,6 @@ from servers.temporary import temporary_cluster, temporary_instance
 
 CHECKOUT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-WAITS = 50
 
 console = Console()
 
@@ -46,19 +47,21 @@ class Part(StrEnum):
 
     READERS = "readers"
     APPS = "apps"
+    LATENCY = "latency"
     PIPELINE = "pipeline"
     LEDGER = "ledger"
     CLUSTER = "cluster"
     CONTESTANTS = "contestants"
     SMALL_FILES = "small-files"
+    MEMORY = "memory"
 
 
-ON_SERVERS = frozenset([Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
+ON_SERVERS = frozenset([Part.LATENCY, Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
 
 
 def main(
     *,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of everything but the wait.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of everything but latency and memory.")] = 5,
     folder: Annotated[
         Path | None, typer.Option("--instance", help="Use the servers of this instance, which run already.")
     ] = None,
@@ -81,7 +84,7 @@ def main(
         found += measure(rounds) if only in {part, None} else []
     if only in {*ON_SERVERS, None}:
         found += _on_servers(extent, {only} if only else ON_SERVERS, findings)
-    found += _alone(extent, only)
+    found += _alone(extent, only, findings)
     console.print(_table(found))
     for fault in findings.faults:
         console.print(f"FAILED: {fault}", markup=False)
@@ -106,10 +109,11 @@ def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Me
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and manager are stopped then too
     found: list[Measure] = []
     with _servers(extent.folder) as instance, running_pipeline(instance) as pipeline:
+        if Part.LATENCY in parts:  # first: nothing is left to compact
+            found += arriving(pipeline, findings)
         if Part.PIPELINE in parts:
             content = flights_file()
             found.append(measures.reading(content, extent.rounds))
-            found.append(measures.waiting(pipeline, WAITS))
             found.extend(measures.loading(pipeline, content, extent.rounds))
         if Part.CONTESTANTS in parts:
             found += racing(instance, pipeline, extent, findings)
@@ -118,17 +122,25 @@ def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Me
     return found
 
 
-def _alone(extent: Extent, only: Part | None) -> list[Measure]:
+def _alone(extent: Extent, only: Part | None, findings: Findings) -> list[Measure]:
     if only is Part.LEDGER:  # its loads have no objects
         return _ledger(extent)
     if only is Part.CLUSTER:  # three nodes are a lot for one machine
         return _cluster(extent.rounds)
+    if only is Part.MEMORY:  # 5 GB take their time
+        return _memory(extent, findings)
     return []
 
 
 def _ledger(extent: Extent) -> list[Measure]:
     with _servers(extent.folder) as instance:
         return answering(instance, extent.rounds)
+
+
+def _memory(extent: Extent, findings: Findings) -> list[Measure]:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _servers(extent.folder) as instance:
+        return comparing_objects(instance, findings)
 
 
 def _cluster(rounds: int) -> list[Measure]:
@@ -149,12 +161,12 @@ def _servers(folder: Path | None) -> Iterator[Instance]:
 
 
 def _table(found: Sequence[Measure]) -> Table:
-    table = Table("measured", "median", "least", "most", "unit", "rounds", "target")
+    table = Table("measured", "median", "least", "most", "unit", "rounds", "samples", "target")
     for measure in found:
         figures = (measure.median, min(measure.rounds), max(measure.rounds))
         shown = (f"{figure:,.2f}" if figure < 10 else f"{figure:,.0f}" for figure in figures)
         met = f"{measure.target}: {'met' if measure.is_met else 'not met'}" if measure.target else ""
-        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)), met)
+        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)), str(measure.samples), met)
     return table
 
 

@@ -1,6 +1,8 @@
 """One thing measured, what it came to in each round, and what it should come to."""
 
+import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,6 +15,8 @@ class Measure:
     rounds: tuple[float, ...]
     least: float | None = None
     most: float | None = None
+    samples: int = 1
+    """Of how many samples a figure is a percentile or mean; the samples are not kept."""
 
     @property
     def median(self) -> float:
@@ -31,3 +35,8 @@ class Measure:
         return (self.least is None or self.median >= self.least) and (
             self.most is None or self.median <= self.most
         )
+
+
+def percentile(samples: Sequence[float], share: int) -> float:
+    """Return the least sample that at least so many of a hundred do not exceed (nearest rank)."""
+    return sorted(samples)[math.ceil(len(samples) * share / 100) - 1]

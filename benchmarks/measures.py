@@ -1,4 +1,4 @@
-"""What is measured: reading alone, a load beside its ceiling, and the wait for a small file."""
+"""What is measured of one big file: reading alone, and a load beside its ceiling."""
 
 import gc
 import time
@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 
 from benchmarks.ceiling import Ceiling
 from benchmarks.flights import encoded_chunks, flights_app
-from benchmarks.marks import ROWS, marks_file
 from benchmarks.measure import Measure
-from benchmarks.pipeline import CUSTOMER, Pipeline, eventually
+from benchmarks.pipeline import CUSTOMER, Pipeline
 
 WARM_UP_ROWS = 1_000_000
-POLL_SECONDS = 0.002
-_COUNT = f"SELECT count(*) AS found FROM {CUSTOMER}.marks WHERE run = ?"
 
 
 def reading(content: bytes, rounds: int) -> Measure:
@@ -63,25 +60,3 @@ def loading(pipeline: Pipeline, content: bytes, rounds: int) -> list[Measure]:
 def _warm_up(turns: list[Callable[[], float]], rows: int) -> None:
     for number in range(-(-WARM_UP_ROWS // rows)):
         turns[number % len(turns)]()
-
-
-def waiting(pipeline: Pipeline, rounds: int) -> Measure:
-    """Measure from the PUT of a small file until all its rows can be read."""
-
-    def once() -> float:
-        run = str(uuid.uuid4())
-        body = marks_file(run)
-        started = time.perf_counter()
-        event = pipeline.put(f"marks-{run}.csv", body)
-        eventually(lambda: _all_there(pipeline, run), POLL_SECONDS)
-        waited = time.perf_counter() - started
-        pipeline.loaded(event)
-        return waited * 1_000
-
-    for _ in range(5):
-        once()
-    return Measure(f"PUT → {ROWS:,} readable rows", "ms", tuple(once() for _ in range(rounds)))
-
-
-def _all_there(pipeline: Pipeline, run: str) -> bool:
-    return bool(pipeline.session.execute(_COUNT, (run,))[0]["found"] == ROWS)

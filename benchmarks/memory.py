@@ -1,10 +1,12 @@
-"""The command `python -m benchmarks.memory`: 1 GiB of `.csv.gz` from fetchdata to Cassandra, and its memory.
+"""What a load costs in memory: a small object beside a big one, each by a worker of its own.
 
-Ends with 1 when a worker goes over 350 MB or fetchdata over 100 MB.
+The command `python -m benchmarks.memory` sends 1 GiB of `.csv.gz` with fetchdata instead; it ends with 1
+when a worker goes over 350 MB or fetchdata over 100 MB.
 """
 
 import gzip
 import os
+import random
 import secrets
 import subprocess
 import sys
@@ -17,7 +19,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pipeline import CUSTOMER, running_pipeline
+from benchmarks.findings import Findings
+from benchmarks.measure import Measure
+from benchmarks.pipeline import CUSTOMER, Pipeline, running_pipeline
 from bucket_policies.users import set_password
 from servers.capacity import HEAP_MIB
 from servers.installation import install_missing
@@ -39,8 +43,58 @@ partition_key = ["id"]
 id = "int"
 body = "text"
 """
+PLAIN_APP = TEXTS_APP.replace("csv.gz", "csv")
+OBJECTS: Mapping[str, int] = {"5 MB": 5_000_000, "5 GB": 5_000_000_000}
+TEXT_CHARACTERS, REPEATED = 5_000, 100
+_PATIENCE_SECONDS = 3_600
 
 console = Console()
+
+
+def comparing_objects(instance: Instance, findings: Findings) -> list[Measure]:
+    """Measure the peak memory of a worker that has loaded one object and nothing else, for each size."""
+    document = {"formats": [".csv"], "number_files": 10, "data_sizes": 3 * max(OBJECTS.values()) // 1024}
+    settings = {"INGEST_MANAGER_WORKERS": "1"}
+    found = []
+    with running_pipeline(instance, document, {"texts": PLAIN_APP}, settings) as pipeline:
+        for name, least_bytes in OBJECTS.items():
+            with pipeline.stopped():
+                pass  # the next worker has seen no object
+            path = instance.folder / f"texts-{least_bytes}.csv"
+            peak = _load_plain(pipeline, path, least_bytes, findings)
+            found.append(Measure(f"peak memory of a worker, {name} object", "MB", (peak,), most=WORKER_MB))
+    return found
+
+
+def _load_plain(pipeline: Pipeline, path: Path, least_bytes: int, findings: Findings) -> float:
+    rows = write_plain_file(path, least_bytes)
+    size, event = path.stat().st_size, pipeline.upload(path.name, path)
+    path.unlink()
+    row = pipeline.loaded(event, 0.5, patience_seconds=_PATIENCE_SECONDS)
+    (worker,) = pipeline.worker_pids()
+    peak = peak_mb(worker)
+    (times,) = pipeline.accounts([event])
+    seconds = (times["ended_at"] - times["started_at"]).total_seconds()
+    console.print(f"{size:,} bytes, {rows:,} rows: {seconds:,.1f} s, {peak:.0f} MB")
+    if row["rows_written"] != rows:
+        findings.fail(f"memory, {size:,} bytes: {row['rows_written']:,} rows instead of {rows:,}")
+    return peak
+
+
+def write_plain_file(path: Path, least_bytes: int) -> int:
+    """Write a CSV file of at least so many bytes, of rows of 5 kB; return its rows.
+
+    A text repeats itself, so that Cassandra and its disk can follow; the loader sees every character of it.
+    """
+    rng = random.Random(3)
+    rows = 0
+    with path.open("wb") as file:
+        file.write(b"id,body\n")
+        while file.tell() < least_bytes:
+            text = b64encode(rng.randbytes(REPEATED * 3 // 4)) * (TEXT_CHARACTERS // REPEATED)
+            file.write(b"%d,%b\n" % (rows, text))
+            rows += 1
+    return rows
 
 
 def write_file(path: Path) -> int:
@@ -59,10 +113,10 @@ def write_file(path: Path) -> int:
 
 
 def peak_mb(pid: int) -> float:
-    """Return the peak resident memory of a running process."""
+    """Return the peak resident memory of a running process, in millions of bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1000
+            return int(line.split()[1]) * 1024 / 1e6  # its kB are KiB
     raise ValueError(f"process {pid} has no peak")
 
 

@@ -36,6 +36,7 @@ def measure_of(document: Mapping[str, Any]) -> Measure:
         tuple(document["rounds"]),
         least=document.get("least"),
         most=document.get("most"),
+        samples=document.get("samples", 1),
     )
 
 
@@ -97,6 +98,8 @@ def _median(measure: Measure) -> str:
 
 
 def _spread(measure: Measure) -> str:
+    if measure.samples > 1:  # which have no spread of their own once they are a percentile
+        return f"{len(measure.rounds)}, of {measure.samples:,} samples"
     return f"{len(measure.rounds)}: {shown(min(measure.rounds))} – {shown(max(measure.rounds))}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import httpx
 from botocore.config import Config
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -71,13 +72,21 @@ class Pipeline:
         self._s3 = s3
         self._manager = manager
 
+    def manager_pid(self) -> int:
+        """Return the manager's pid, 0 if it does not run."""
+        return self._manager.pid or 0
+
     def worker_pids(self) -> list[int]:
         """Return the pids of the manager's workers."""
-        pid = self._manager.pid
+        pid = self.manager_pid()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [
             int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
+
+    def metrics(self) -> str:
+        """Return the manager's metrics, as Prometheus would get them."""
+        return httpx.get(f"{self.metrics_url}/metrics", timeout=30).text
 
     def cpu_seconds(self) -> float:
         """Return what the manager and its workers have used, with what they started."""
@@ -97,13 +106,22 @@ class Pipeline:
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
         return ObjectEvent(bucket, key, answer["VersionId"], written_us=0)
 
-    def loaded(self, event: ObjectEvent, pause_seconds: float = 0.05) -> Row:
+    def upload(self, key: str, path: Path) -> ObjectEvent:
+        """Put a file of any size, in parts where it is large."""
+        bucket = STAGING_PREFIX + CUSTOMER
+        self._s3.upload_file(str(path), bucket, key)
+        version = self._s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+        return ObjectEvent(bucket, key, version, written_us=0)
+
+    def loaded(
+        self, event: ObjectEvent, pause_seconds: float = 0.05, patience_seconds: float = PATIENCE_SECONDS
+    ) -> Row:
         """Wait until a load has its outcome and everything is tidied up; return its ledger row.
 
         Raises:
             RuntimeError: it did not end as loaded.
         """
-        row = eventually(lambda: self._placed(event), pause_seconds)
+        row = eventually(lambda: self._placed(event), pause_seconds, patience_seconds)
         if row["status"] != "loaded":
             raise RuntimeError(f"{event.key} ended as {row['status']}: {row['reason']}")
         return row
@@ -117,7 +135,9 @@ class Pipeline:
         return rows[0] if rows and rows[0]["placed_at"] else {}
 
 
-def eventually(look: Callable[[], T], pause_seconds: float = 0.05) -> T:
+def eventually(
+    look: Callable[[], T], pause_seconds: float = 0.05, patience_seconds: float = PATIENCE_SECONDS
+) -> T:
     """Return the first true answer.
 
     Raises:
@@ -126,7 +146,7 @@ def eventually(look: Callable[[], T], pause_seconds: float = 0.05) -> T:
     again = Retrying(
         retry=retry_if_result(lambda answer: not answer),
         wait=wait_fixed(pause_seconds),
-        stop=stop_after_delay(PATIENCE_SECONDS),
+        stop=stop_after_delay(patience_seconds),
     )
     return again(look)
 
@@ -136,21 +156,22 @@ def running_pipeline(
     instance: Instance,
     document: Mapping[str, object] = DOCUMENT,
     apps: Mapping[str, str] = APPS_OF_CUSTOMER,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Pipeline]:
-    """Run a manager for the benchmark's customer on an instance's servers."""
+    """Run a manager for the benchmark's customer on an instance's servers, with settings of its own."""
     folder = instance.folder / "benchmark"
     environment = instance.environment() | _lay_out(folder, document, apps)
     set_up(environment)
-    settings = Settings(_env_file=instance.folder / "env")
+    of_instance = Settings(_env_file=instance.folder / "env")
     metrics = f"{LOOPBACK}:{_free_port()}"  # not the instance's own: its manager may run, too
     manager = QuietManager(
         Process("benchmark-manager", folder),
         ("ingest-manager", "run"),
-        environment | {"INGEST_MANAGER_METRICS_LISTEN": metrics},
+        environment | {"INGEST_MANAGER_METRICS_LISTEN": metrics} | dict(settings or {}),
     )
     manager.start()
     try:
-        with cassandra_session.connect(settings) as session:
+        with cassandra_session.connect(of_instance) as session:
             yield Pipeline(session, _s3(environment), environment, manager, metrics_url=f"http://{metrics}")
     finally:
         manager.stop()

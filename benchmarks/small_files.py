@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
@@ -139,14 +138,19 @@ def _servers_cpu_seconds(instance: Instance) -> dict[str, float]:
 
 
 def _stage_seconds(pipeline: Pipeline) -> Mapping[str, float]:
-    return parse_stages(httpx.get(f"{pipeline.metrics_url}/metrics", timeout=30).text)
+    return parse_stages(pipeline.metrics())
 
 
 def parse_stages(text: str) -> dict[str, float]:
     """Return the seconds of each stage that a manager's metrics tell; of waiting for a worker nothing."""
-    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-    seconds = {one.labels["stage"]: one.value for one in samples if one.name == _STAGE_SUM}
+    seconds = stage_sums(text)
     return {name: value for name, value in seconds.items() if name not in {"event", "wait"}}
+
+
+def stage_sums(text: str) -> dict[str, float]:
+    """Return the seconds of every stage that a manager's metrics tell, added up over all its loads."""
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return {one.labels["stage"]: one.value for one in samples if one.name == _STAGE_SUM}
 
 
 def _wrong_table(pipeline: Pipeline, expected: Sums) -> list[str]:

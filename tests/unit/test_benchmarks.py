@@ -1,8 +1,10 @@
 """The benchmark's pure parts: its files, what contestants say, sums, ratios and targets."""
 
+import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +21,7 @@ from benchmarks.cpu import parse_times
 from benchmarks.datasets import DEPARTURES, SERIES, WIDE, Dataset
 from benchmarks.files_of_forms import write_form
 from benchmarks.measure import Measure
+from benchmarks.memory import PLAIN_APP, write_plain_file
 from benchmarks.page import figures_of, measure_of, plot, shown, with_figures
 from benchmarks.pipeline import APPS_OF_CUSTOMER
 from benchmarks.server_log import count_warnings
@@ -58,6 +61,20 @@ def test_wide_has_a_partition_a_row_and_series_five_hundred_rows_a_partition(tmp
     assert len({row[:2] for row in series}) == 1_000
     assert str(series[501][1]) == "2026-01-01 00:00:10"
     assert [type(value) for value in wide[0]] == [int, str, int, str, float, float, int, int, date, bool]
+
+
+def test_plain_file_reaches_its_size_with_rows_of_five_kilobytes(tmp_path: Path) -> None:
+    path = tmp_path / "texts-1.csv"
+    assert write_plain_file(path, 50_000) == 10
+    header, *rows = csv.reader(path.read_text().splitlines())
+    assert header == ["id", "body"]
+    assert [(int(number), len(text)) for number, text in rows] == [(number, 5_000) for number in range(10)]
+    assert len({text for _, text in rows}) == 10
+
+
+def test_plain_files_app_is_a_valid_declaration(tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text(PLAIN_APP)
+    assert load_contract(tmp_path / "app.toml").files.keys == ("texts-*.csv",)
 
 
 @pytest.mark.parametrize("name", APPS_OF_CUSTOMER)
@@ -265,6 +282,20 @@ def test_page_names_faults_warnings_and_targets_that_are_not_met() -> None:
     assert "  - wide, ceiling, round 1: 9 rows instead of 10" in page
     assert "- Batch warnings in the server's log: DSBulk, defaults 2." in page
     assert "- Machine: 2 × C, 1,024 MiB; load 0.5 before, 1.5 after." in page
+
+
+def test_figure_of_many_samples_shows_how_many_instead_of_a_spread() -> None:
+    machine = {"load_average": [0], "load_average_before": [0], "cpus": 2, "cpu": "C", "memory_mib": 1}
+    programs = dict.fromkeys(("cassandra", "dsbulk", "cqlsh", "cassandra-driver", "python"), "1")
+    run = {"rows": 10, "machine": machine | programs, "batch_warnings": {}, "faults": []}
+    page = figures_of({"r.json": run}, [Measure("p50", "ms", (42.0,), most=50, samples=500)])
+    assert "| p50 | 42.0 ms | 1, of 500 samples | ≤ 50 | met |" in page
+
+
+def test_result_keeps_how_many_samples_there_were() -> None:
+    measure = Measure("p50", "ms", (42.0,), most=50, samples=500)
+    assert measure_of(json.loads(json.dumps(asdict(measure)))) == measure
+    assert measure_of({"name": "of before", "unit": "", "rounds": [1.0]}).samples == 1
 
 
 def test_plot_is_a_small_png(tmp_path: Path) -> None:
