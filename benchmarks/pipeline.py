@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +20,10 @@ from benchmarks.datasets import DATASETS, WIDE
 from benchmarks.flights import DECLARATION
 from benchmarks.marks import MARKS_APP
 from bucket_policies.customers import STAGING_PREFIX
-from ingest_manager import cassandra_session
+from ingest_manager import broker, cassandra_session, topology
 from ingest_manager.cassandra_session import CassandraSession, Row
 from ingest_manager.events import ObjectEvent
+from ingest_manager.pauses import Pause, PauseStore
 from ingest_manager.settings import Settings
 from servers.allotment import LOOPBACK
 from servers.instance import Instance
@@ -99,6 +101,20 @@ class Pipeline:
         yield
         self._manager.start()
         self._manager.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the customer's queue wait for a while; the manager and its workers go on running."""
+        pauses = PauseStore(self.session)
+        pauses.pause(Pause(CUSTOMER, datetime.now(UTC), "benchmark"))
+        eventually(lambda: self._count_consumers() == 0)
+        yield
+        pauses.resume(CUSTOMER)
+
+    def _count_consumers(self) -> int:
+        with broker.open_channel(self.environment["INGEST_MANAGER_AMQP_URL"]) as channel:
+            queue = channel.queue_declare(topology.queue_of(CUSTOMER), passive=True)
+            return int(queue.method.consumer_count)
 
     def put(self, key: str, body: bytes) -> ObjectEvent:
         """Put an object into the customer's staging bucket; return what identifies its load."""

@@ -1,4 +1,4 @@
-"""Many small files: staged while no manager runs, then taken; how fast, and where the time goes.
+"""Many small files: staged while their customer is paused, then taken; how fast, and where the time goes.
 
 Servers, manager and this process share the machine, so CPU per object is the account that adds up: there are
 no more objects per second than cores ÷ its sum.
@@ -112,17 +112,19 @@ def _take(instance: Instance, pipeline: Pipeline, bodies: Sequence[bytes]) -> tu
     def put(number: int) -> ObjectEvent:
         return pipeline.put(f"{SMALL.name}-{run}-{number:05}.csv", bodies[number])
 
-    with pipeline.stopped(), ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
+    with pipeline.paused(), ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
         events = list(pool.map(put, range(len(bodies))))
-        before = _servers_cpu_seconds(instance)
+        before, stages_before = _cpu_seconds(instance, pipeline), _stage_seconds(pipeline)
     for event in reversed(events):
         pipeline.loaded(event, _POLL_SECONDS)
-    after = _servers_cpu_seconds(instance) | {"the manager": pipeline.cpu_seconds()}
+    cpu_ms = _each_ms(before, _cpu_seconds(instance, pipeline), len(events))
+    stage_ms = _each_ms(stages_before, _stage_seconds(pipeline), len(events))
     accounts = list(pipeline.accounts(events))
-    count = len(events)
-    cpu_ms = {name: (used - before.get(name, 0)) * 1000 / count for name, used in after.items()}
-    stages = {name: seconds * 1000 / count for name, seconds in _stage_seconds(pipeline).items()}
-    return Pass(count / _seconds(accounts), cpu_ms, stages), accounts
+    return Pass(len(events) / _seconds(accounts), cpu_ms, stage_ms), accounts
+
+
+def _each_ms(before: Mapping[str, float], after: Mapping[str, float], count: int) -> dict[str, float]:
+    return {name: (seconds - before.get(name, 0)) * 1000 / count for name, seconds in after.items()}
 
 
 def _seconds(accounts: Sequence[Row]) -> float:
@@ -132,9 +134,10 @@ def _seconds(accounts: Sequence[Row]) -> float:
     return (last - first).total_seconds()
 
 
-def _servers_cpu_seconds(instance: Instance) -> dict[str, float]:
+def _cpu_seconds(instance: Instance, pipeline: Pipeline) -> dict[str, float]:
     names = {server.name for server in instance.servers}
-    return {name: group_cpu_seconds(pid) for name, pid in instance.pids().items() if name in names}
+    servers = {name: group_cpu_seconds(pid) for name, pid in instance.pids().items() if name in names}
+    return servers | {"the manager": pipeline.cpu_seconds()}
 
 
 def _stage_seconds(pipeline: Pipeline) -> Mapping[str, float]:
