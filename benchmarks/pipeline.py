@@ -187,6 +187,7 @@ def running_pipeline(
     )
     manager.start()
     try:
+        manager.wait()
         with cassandra_session.connect(of_instance) as session:
             yield Pipeline(session, _s3(environment), environment, manager, metrics_url=f"http://{metrics}")
     finally:

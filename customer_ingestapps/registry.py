@@ -5,6 +5,7 @@ ones stay in force, so that a slip of the admin rejects nobody's file.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class IngestApp:
         return any(globs.matches(glob, key) for glob in self.contract.files.keys)
 
 
-_Stamps = Mapping[Path, tuple[int, int, int]]  # inode, mtime in ns and size: any of them changes with an edit
+_Stamps = Mapping[str, tuple[int, int, int]]  # inode, mtime in ns and size: any of them changes with an edit
 
 
 @dataclass(frozen=True)
@@ -152,16 +153,26 @@ def _check_apart(one: IngestApp, other: IngestApp) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
-    return sorted(path for path in found if path.is_file())
+    return sorted(Path(entry) for entry in _entries(folder))
+
+
+def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    """Yield every file of a folder, in no order; of one that goes away meanwhile nothing more."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path) if entry.name != "__pycache__" else ()
+            elif entry.is_file():
+                yield entry
 
 
 def _stamps(folder: Path) -> _Stamps:
+    """Stamp every file; asked before each load, so without a Path for each."""
     stamps = {}
-    for path in _files(folder):
+    for entry in _entries(folder):
         with suppress(FileNotFoundError):
-            stat = path.stat()
-            stamps[path] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            stat = entry.stat()
+            stamps[entry.path] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
     return stamps
 
 
