@@ -27,6 +27,7 @@ from benchmarks.measure import Measure
 from benchmarks.page import write_page
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
+from benchmarks.scaling import scaling_out
 from benchmarks.small_files import taking_small_files
 from bucket_policies import logs
 from servers.capacity import HEAP_MIB
@@ -51,9 +52,11 @@ class Part(StrEnum):
     CLUSTER = "cluster"
     CONTESTANTS = "contestants"
     SMALL_FILES = "small-files"
+    SCALING = "scaling"
 
 
-ON_SERVERS = frozenset([Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
+ON_PIPELINE = frozenset([Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
+ON_SERVERS = ON_PIPELINE | {Part.SCALING}
 
 
 def main(
@@ -81,7 +84,7 @@ def main(
         found += measure(rounds) if only in {part, None} else []
     if only in {*ON_SERVERS, None}:
         found += _on_servers(extent, {only} if only else ON_SERVERS, findings)
-    found += _alone(extent, only)
+    found += _alone(extent, only, findings)
     console.print(_table(found))
     for fault in findings.faults:
         console.print(f"FAILED: {fault}", markup=False)
@@ -105,7 +108,17 @@ def main(
 def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and manager are stopped then too
     found: list[Measure] = []
-    with _servers(extent.folder) as instance, running_pipeline(instance) as pipeline:
+    with _servers(extent.folder) as instance:
+        if parts & ON_PIPELINE:
+            found += _on_pipeline(instance, extent, parts, findings)
+        if Part.SCALING in parts:  # it has managers of its own
+            found += scaling_out(instance, extent.rounds, findings)
+    return found
+
+
+def _on_pipeline(instance: Instance, extent: Extent, parts: Set[Part], findings: Findings) -> list[Measure]:
+    found: list[Measure] = []
+    with running_pipeline(instance) as pipeline:
         if Part.PIPELINE in parts:
             content = flights_file()
             found.append(measures.reading(content, extent.rounds))
@@ -118,11 +131,11 @@ def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Me
     return found
 
 
-def _alone(extent: Extent, only: Part | None) -> list[Measure]:
+def _alone(extent: Extent, only: Part | None, findings: Findings) -> list[Measure]:
     if only is Part.LEDGER:  # its loads have no objects
         return _ledger(extent)
     if only is Part.CLUSTER:  # three nodes are a lot for one machine
-        return _cluster(extent.rounds)
+        return _cluster(extent.rounds, findings)
     return []
 
 
@@ -131,11 +144,11 @@ def _ledger(extent: Extent) -> list[Measure]:
         return answering(instance, extent.rounds)
 
 
-def _cluster(rounds: int) -> list[Measure]:
+def _cluster(rounds: int, findings: Findings) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     install_missing(console)
     with temporary_cluster(CHECKOUT / ".local" / "benchmark-cluster") as cluster:
-        return grouping(cluster, rounds)
+        return grouping(cluster, rounds, findings)
 
 
 @contextmanager
