@@ -29,11 +29,15 @@ from ingest_manager.topology import EVENTS_BY_BUCKET, UNROUTED_QUEUE, queue_of
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = (DOCS / "scaling.md").read_text()
-(DEPLOYMENT,) = yaml.safe_load_all((DOCS / "kubernetes" / "ingest-manager.yaml").read_text())
-(SCALED,) = yaml.safe_load_all((DOCS / "kubernetes" / "scaled-object.yaml").read_text())
+KINDS: dict[str, Any] = {
+    document["kind"]: document
+    for path in (DOCS / "kubernetes").glob("*.yaml")
+    for document in yaml.safe_load_all(path.read_text())
+}
+DEPLOYMENT, SCALED, JOB = KINDS["Deployment"], KINDS["ScaledObject"], KINDS["Job"]
 POD: dict[str, Any] = DEPLOYMENT["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
-ENVIRONMENT: dict[str, str] = {one["name"]: one["value"] for one in CONTAINER["env"]}
+ENVIRONMENT: dict[str, str] = KINDS["ConfigMap"]["data"]
 FILES: list[str] = [
     item["path"] for volume in POD["volumes"] if "secret" in volume for item in volume["secret"]["items"]
 ]
@@ -102,10 +106,22 @@ def test_folders_are_mounted_where_the_settings_look() -> None:
         assert ENVIRONMENT[name].startswith(f"{mounts['documents']}/")
 
 
-def test_the_command_is_one_of_ours() -> None:
-    program, command = CONTAINER["command"]
+@pytest.mark.parametrize("kind", ["Deployment", "Job"])
+def test_pods_run_a_command_of_ours_with_the_same_settings_secrets_and_folders(kind: str) -> None:
+    pod = KINDS[kind]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    program, command = container["command"]
     assert program == "ingest-manager"
     assert command in get_command(cli).commands  # type: ignore[attr-defined]
+    assert container["envFrom"] == [{"configMapRef": {"name": KINDS["ConfigMap"]["metadata"]["name"]}}]
+    assert container["volumeMounts"] == CONTAINER["volumeMounts"]
+    assert pod["volumes"] == POD["volumes"]
+    assert (pod["securityContext"], container["image"]) == (POD["securityContext"], CONTAINER["image"])
+
+
+def test_tables_are_made_by_one_process_alone() -> None:
+    assert set(KINDS) == {"ConfigMap", "Deployment", "Job", "ScaledObject"}
+    assert JOB["spec"]["parallelism"] == 1
 
 
 def test_probes_ask_for_what_is_served(settings: Settings) -> None:
