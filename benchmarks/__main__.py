@@ -29,6 +29,7 @@ from benchmarks.memory import comparing_objects
 from benchmarks.page import write_page
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
+from benchmarks.scaling import scaling_out
 from benchmarks.small_files import taking_small_files
 from bucket_policies import logs
 from servers.capacity import HEAP_MIB
@@ -54,9 +55,11 @@ class Part(StrEnum):
     CONTESTANTS = "contestants"
     SMALL_FILES = "small-files"
     MEMORY = "memory"
+    SCALING = "scaling"
 
 
-ON_SERVERS = frozenset([Part.LATENCY, Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
+ON_PIPELINE = frozenset([Part.LATENCY, Part.PIPELINE, Part.CONTESTANTS, Part.SMALL_FILES])
+ON_SERVERS = ON_PIPELINE | {Part.SCALING}
 
 
 def main(
@@ -108,7 +111,17 @@ def main(
 def _on_servers(extent: Extent, parts: Set[Part], findings: Findings) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and manager are stopped then too
     found: list[Measure] = []
-    with _servers(extent.folder) as instance, running_pipeline(instance) as pipeline:
+    with _servers(extent.folder) as instance:
+        if parts & ON_PIPELINE:
+            found += _on_pipeline(instance, extent, parts, findings)
+        if Part.SCALING in parts:  # it has managers of its own
+            found += scaling_out(instance, extent.rounds, findings)
+    return found
+
+
+def _on_pipeline(instance: Instance, extent: Extent, parts: Set[Part], findings: Findings) -> list[Measure]:
+    found: list[Measure] = []
+    with running_pipeline(instance) as pipeline:
         if Part.LATENCY in parts:  # first: nothing is left to compact
             found += arriving(pipeline, findings)
         if Part.PIPELINE in parts:
@@ -126,7 +139,7 @@ def _alone(extent: Extent, only: Part | None, findings: Findings) -> list[Measur
     if only is Part.LEDGER:  # its loads have no objects
         return _ledger(extent)
     if only is Part.CLUSTER:  # three nodes are a lot for one machine
-        return _cluster(extent.rounds)
+        return _cluster(extent.rounds, findings)
     if only is Part.MEMORY:  # 5 GB take their time
         return _memory(extent, findings)
     return []
@@ -143,11 +156,11 @@ def _memory(extent: Extent, findings: Findings) -> list[Measure]:
         return comparing_objects(instance, findings)
 
 
-def _cluster(rounds: int) -> list[Measure]:
+def _cluster(rounds: int, findings: Findings) -> list[Measure]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     install_missing(console)
     with temporary_cluster(CHECKOUT / ".local" / "benchmark-cluster") as cluster:
-        return grouping(cluster, rounds)
+        return grouping(cluster, rounds, findings)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ PATIENCE_SECONDS = 600
 
 _OUTCOME = "SELECT status, reason, rows_written, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
 _ACCOUNTS = (
-    "SELECT status, attempts, rows_read, rows_written, rows_rejected, rows_dropped, "
+    "SELECT status, attempts, worker, rows_read, rows_written, rows_rejected, rows_dropped, "
     "started_at, ended_at, placed_at FROM ingest.loads WHERE load_id = ?"
 )
 
@@ -95,6 +95,16 @@ class Pipeline:
         return group_cpu_seconds(self._manager.pid) if self._manager.pid else 0.0
 
     @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start the manager, and stop it at the end."""
+        self._manager.start()
+        try:
+            self._manager.wait()
+            yield
+        finally:
+            self._manager.stop()
+
+    @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop the manager for a while; it takes deliveries again at the end."""
         self._manager.stop()
@@ -116,9 +126,9 @@ class Pipeline:
             queue = channel.queue_declare(topology.queue_of(CUSTOMER), passive=True)
             return int(queue.method.consumer_count)
 
-    def put(self, key: str, body: bytes) -> ObjectEvent:
-        """Put an object into the customer's staging bucket; return what identifies its load."""
-        bucket = STAGING_PREFIX + CUSTOMER
+    def put(self, key: str, body: bytes, customer: str = CUSTOMER) -> ObjectEvent:
+        """Put an object into a customer's staging bucket; return what identifies its load."""
+        bucket = STAGING_PREFIX + customer
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
         return ObjectEvent(bucket, key, answer["VersionId"], written_us=0)
 
@@ -175,8 +185,22 @@ def running_pipeline(
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Pipeline]:
     """Run a manager for the benchmark's customer on an instance's servers, with settings of its own."""
+    with prepared_pipeline(instance, document, apps, settings=settings) as pipeline, pipeline.running():
+        yield pipeline
+
+
+@contextmanager
+def prepared_pipeline(
+    instance: Instance,
+    document: Mapping[str, object] = DOCUMENT,
+    apps: Mapping[str, str] = APPS_OF_CUSTOMER,
+    *,
+    customers: Sequence[str] = (CUSTOMER,),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Pipeline]:
+    """Set everything up on an instance's servers for customers that are alike; no manager runs yet."""
     folder = instance.folder / "benchmark"
-    environment = instance.environment() | _lay_out(folder, document, apps)
+    environment = instance.environment() | _lay_out(folder, document, apps, customers)
     set_up(environment)
     of_instance = Settings(_env_file=instance.folder / "env")
     metrics = f"{LOOPBACK}:{_free_port()}"  # not the instance's own: its manager may run, too
@@ -185,13 +209,8 @@ def running_pipeline(
         ("ingest-manager", "run"),
         environment | {"INGEST_MANAGER_METRICS_LISTEN": metrics} | dict(settings or {}),
     )
-    manager.start()
-    try:
-        manager.wait()
-        with cassandra_session.connect(of_instance) as session:
-            yield Pipeline(session, _s3(environment), environment, manager, metrics_url=f"http://{metrics}")
-    finally:
-        manager.stop()
+    with cassandra_session.connect(of_instance) as session:
+        yield Pipeline(session, _s3(environment), environment, manager, metrics_url=f"http://{metrics}")
 
 
 def _free_port() -> int:
@@ -201,18 +220,21 @@ def _free_port() -> int:
         return port
 
 
-def _lay_out(folder: Path, document: Mapping[str, object], apps: Mapping[str, str]) -> dict[str, str]:
-    """Write the customer's document and apps; return where the packages find them."""
+def _lay_out(
+    folder: Path, document: Mapping[str, object], apps: Mapping[str, str], customers: Sequence[str]
+) -> dict[str, str]:
+    """Write the customers' documents and apps; return where the packages find them."""
     shutil.rmtree(folder, ignore_errors=True)
     policies, apps_folder = folder / "bucket_policies", folder / "customer_ingestapps"
     (policies / "customers").mkdir(parents=True)
-    (policies / "customers" / f"{CUSTOMER}.json").write_text(json.dumps(document))
     (policies / "users.json").write_text("{}")
-    for name, contract in apps.items():
-        (apps_folder / CUSTOMER / name).mkdir(parents=True)
-        (apps_folder / CUSTOMER / name / "app.toml").write_text(contract)
-        if name in _CODE:
-            (apps_folder / CUSTOMER / name / "transform.py").write_text(_CODE[name])
+    for customer in customers:
+        (policies / "customers" / f"{customer}.json").write_text(json.dumps(document))
+        for name, contract in apps.items():
+            (apps_folder / customer / name).mkdir(parents=True)
+            (apps_folder / customer / name / "app.toml").write_text(contract)
+            if name in _CODE:
+                (apps_folder / customer / name / "transform.py").write_text(_CODE[name])
     return {"BUCKET_POLICIES_DIR": str(policies), "CUSTOMER_INGESTAPPS_DIR": str(apps_folder)}
 
 

@@ -92,15 +92,15 @@ def cut(text: str, rows: int) -> Iterator[bytes]:
         yield "".join([header, *lines[start : start + rows]]).encode()
 
 
-def wrong_accounts(accounts: Sequence[Row]) -> list[str]:
-    """Say in what the ledger's accounts are not those of objects that were loaded whole."""
+def wrong_accounts(accounts: Sequence[Row], rows: int = ROWS_OF_OBJECT) -> list[str]:
+    """Say in what the ledger's accounts are not those of objects of so many rows that were loaded whole."""
     statuses = Counter(str(row["status"]) for row in accounts)
     wrong = [f"{count} objects ended as {status}" for status, count in statuses.items() if status != "loaded"]
     counts = Counter(
         tuple(row[name] or 0 for name in ("rows_read", "rows_written", "rows_rejected", "rows_dropped"))
         for row in accounts
     )
-    whole = (ROWS_OF_OBJECT, ROWS_OF_OBJECT, 0, 0)
+    whole = (rows, rows, 0, 0)
     wrong += [f"{count} objects have the accounts {one}" for one, count in counts.items() if one != whole]
     unplaced = sum(1 for row in accounts if not row["placed_at"])
     return wrong + ([f"{unplaced} objects were not moved"] if unplaced else [])
@@ -120,14 +120,14 @@ def _take(instance: Instance, pipeline: Pipeline, bodies: Sequence[bytes]) -> tu
     cpu_ms = _each_ms(before, _cpu_seconds(instance, pipeline), len(events))
     stage_ms = _each_ms(stages_before, _stage_seconds(pipeline), len(events))
     accounts = list(pipeline.accounts(events))
-    return Pass(len(events) / _seconds(accounts), cpu_ms, stage_ms), accounts
+    return Pass(len(events) / seconds_of(accounts), cpu_ms, stage_ms), accounts
 
 
 def _each_ms(before: Mapping[str, float], after: Mapping[str, float], count: int) -> dict[str, float]:
     return {name: (seconds - before.get(name, 0)) * 1000 / count for name, seconds in after.items()}
 
 
-def _seconds(accounts: Sequence[Row]) -> float:
+def seconds_of(accounts: Sequence[Row]) -> float:
     """Return the time from the first claim to the last outcome."""
     first: datetime = min(row["started_at"] for row in accounts)
     last: datetime = max(row["ended_at"] for row in accounts)
