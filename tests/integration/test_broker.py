@@ -200,6 +200,13 @@ def test_chosen_messages_are_taken_out_of_a_queue_and_the_others_stay(scene: Sce
     assert sorted(stayed) == [b"107", b"207", b"7"]
 
 
+def test_broker_allows_a_channel_for_each_of_very_many_customers(scene: Scene) -> None:
+    with broker.open_channel(scene.url) as channel:
+        beyond_the_default = channel.connection.channel(2_048)
+        beyond_the_default.queue_declare(scene.queue, passive=True)
+        assert beyond_the_default.channel_number == 2_048
+
+
 def test_message_that_can_go_nowhere_is_no_confirmed_message(scene: Scene) -> None:
     with pytest.raises(ServerDown) as fault:
         scene.publisher.publish("", f"retry.{uuid.uuid4()}", BODY, {})
