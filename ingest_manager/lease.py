@@ -26,7 +26,13 @@ class Lease:
     """Keeps the lease of a claimed load alive for as long as the context is open."""
 
     def __init__(
-        self, ledger: Ledger, load: Load, renew_seconds: float, should_stop: Callable[[], bool]
+        self,
+        ledger: Ledger,
+        load: Load,
+        renew_seconds: float,
+        should_stop: Callable[[], bool],
+        *,
+        measures: Measures | None = None,
     ) -> None:
         self._ledger = ledger
         self._renew_seconds = renew_seconds
@@ -35,7 +41,7 @@ class Lease:
         self._over = threading.Event()
         self._lost: LeaseLost | None = None
         self.load = load
-        self.measures = Measures()
+        self.measures = measures or Measures()
 
     def __enter__(self) -> "Lease":
         threading.Thread(target=self._keep, name="lease", daemon=True).start()

@@ -2,13 +2,11 @@
 
     claim (attempt counted) → open at the version → admit → rows → rejects → outcome → place → ack, last
 
-The rows' write times come from the ledger, so a repeat writes the same cells. What only reads is begun beside
-the claim. The ack is `dispatcher`'s.
+The rows' write times come from the ledger, so a repeat writes the same cells. The ack is `dispatcher`'s.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bucket_policies.customers import Customer
 from customer_ingestapps.errors import ContractError, FileRejected
@@ -17,8 +15,9 @@ from customer_ingestapps.rejects_file import RejectsFile
 from customer_ingestapps.transforms import Transform
 from ingest_manager.accounts import Accounts
 from ingest_manager.admission import Admission
+from ingest_manager.ahead import Ahead, Begun
 from ingest_manager.archive import Archive
-from ingest_manager.claims import Claimed, new_load
+from ingest_manager.claims import Claimed
 from ingest_manager.current_app import App, find_app, label_of
 from ingest_manager.errors import GivenBack, ObjectGone, PermanentError, TransientError, not_of_the_object
 from ingest_manager.lease import Lease
@@ -41,20 +40,6 @@ from ingest_manager.transfer import transfer
 
 
 @dataclass(frozen=True, slots=True)
-class _Ahead:
-    """What was begun beside the claim."""
-
-    source: Future[OpenObject]
-    listing: Future[None] | None
-
-    def open(self) -> OpenObject:
-        """Wait for everything; return the object or raise its fault."""
-        if self.listing is not None:
-            self.listing.result()
-        return self.source.result()
-
-
-@dataclass(frozen=True, slots=True)
 class Loading:
     """What one worker needs to load, and the steps of it."""
 
@@ -63,12 +48,12 @@ class Loading:
     registry: Registry
     writer: RowWriter
     admission: Admission
+    ahead: Ahead
     attempts: int
     renew_seconds: float
     should_stop: Callable[[], bool] = lambda: False
     transform_of: Callable[[IngestApp], Transform | None] = lambda _: None
     on_effect: Callable[[str], None] = lambda _: None  # told after each effect on the outside
-    beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(2, "beside"))
 
     def load(self, assignment: Assignment, customer: Customer) -> Settlement:
         """Bring one delivery's object version to its outcome, whatever was done before.
@@ -80,16 +65,17 @@ class Loading:
         """
         app = find_app(self.registry, assignment.customer, assignment.event.key)
         assignment = replace(assignment, event=self.admission.vouched(assignment.event))
-        measures, ahead = Measures(), self._look_ahead(assignment, customer)
+        measures, begun = Measures(), self.ahead.begin(assignment, customer)
         with measures.stage("claim"):
             claimed = self.ledger.claim(assignment, label_of(app))
         if claimed.finding is not Finding.CLAIMABLE:
             return self._settle_found(claimed, customer, is_replay=assignment.replay is not None)
         self.on_effect("claim")
-        with Lease(self.ledger, claimed.load, self.renew_seconds, self.should_stop) as lease:
-            lease.measures = measures
+        with Lease(
+            self.ledger, claimed.load, self.renew_seconds, self.should_stop, measures=measures
+        ) as lease:
             try:
-                outcome = self._outcome(lease, customer, app, ahead)
+                outcome = self._outcome(lease, customer, app, begun)
             except GivenBack:
                 self.ledger.give_back(lease.load)
                 return Returned()
@@ -108,14 +94,7 @@ class Loading:
             self.on_effect("outcome")
         return self._place(load, customer, is_new=True, measures=measures)
 
-    def _look_ahead(self, assignment: Assignment, customer: Customer) -> _Ahead:
-        load = new_load(assignment.event, assignment.customer)
-        source = self.beside.submit(self.archive.open, load)
-        judged = assignment.replay is None  # by the quota
-        listing = self.beside.submit(self.admission.look_ahead, load, customer) if judged else None
-        return _Ahead(source, listing)
-
-    def _outcome(self, lease: Lease, customer: Customer, app: App, ahead: _Ahead) -> Outcome:
+    def _outcome(self, lease: Lease, customer: Customer, app: App, begun: Begun) -> Outcome:
         load = lease.load
         with not_of_the_object():
             with lease.measures.stage("claim"):
@@ -123,7 +102,7 @@ class Loading:
             if load.attempts > self.attempts:
                 raise TransientError(load.first_error or "the worker died at every attempt", "worker_died")
             with lease.measures.stage("read"):
-                source = ahead.open()
+                source = begun.open()
             with lease.measures.stage("claim"):
                 upload_id = self.admission.upload_of(load, source.metadata)
                 refusal = self.admission.refusal(load, upload_id)

@@ -34,6 +34,7 @@ from bucket_policies.grant_store import GrantStore
 from customer_ingestapps.registry import Registry
 from ingest_manager import cassandra_session, object_store
 from ingest_manager.admission import Admission
+from ingest_manager.ahead import Ahead
 from ingest_manager.archive import Archive
 from ingest_manager.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError
@@ -155,12 +156,15 @@ def _loading(context: WorkerContext, session: CassandraSession, sandboxes: Sandb
     store, grants = connect_store(settings), GrantStore(session)
     seal_key = settings.token_key.get_secret_value().encode()
     quota = StagingQuota(store, grants)
+    archive = Archive(store, on_effect)
+    admission = Admission(ledger, grants, AllowanceStore(session), seal_key, quota)
     return Loading(
         ledger=ledger,
-        archive=Archive(store, on_effect),
+        archive=archive,
         registry=Registry(settings.customer_ingestapps_dir),
         writer=RowWriter(session),
-        admission=Admission(ledger, grants, AllowanceStore(session), seal_key, quota),
+        admission=admission,
+        ahead=Ahead(archive, admission),
         attempts=settings.attempts,
         renew_seconds=settings.lease_renew_seconds,
         should_stop=context.stop.is_set,

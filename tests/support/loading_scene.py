@@ -6,6 +6,7 @@ from typing import Any
 
 from customer_ingestapps.registry import IngestApp
 from ingest_manager.admission import Admission
+from ingest_manager.ahead import Ahead
 from ingest_manager.archive import Archive
 from ingest_manager.loading import Loading
 from ingest_manager.loads import Load
@@ -49,12 +50,15 @@ class Scene:
     def load(self, assignment: Assignment | None = None, **constraints: Any) -> Settlement:
         fakes_of_admission: Any = (self.ledger, self.grants, self.allowances)
         quota = StagingQuota(self.store, self.grants)  # type: ignore[arg-type]
+        archive = Archive(self.store)  # type: ignore[arg-type]  # fakes, all of them
+        admission = Admission(*fakes_of_admission, SEAL_KEY, quota)
         loading = Loading(
-            ledger=self.ledger,  # type: ignore[arg-type]  # fakes, all of them
-            archive=Archive(self.store),  # type: ignore[arg-type]
+            ledger=self.ledger,  # type: ignore[arg-type]
+            archive=archive,
             registry=self.registry,  # type: ignore[arg-type]
             writer=self.writer,  # type: ignore[arg-type]
-            admission=Admission(*fakes_of_admission, SEAL_KEY, quota),
+            admission=admission,
+            ahead=Ahead(archive, admission),
             attempts=self.attempts,
             renew_seconds=60,
             should_stop=self.should_stop,
