@@ -26,13 +26,7 @@ class Lease:
     """Keeps the lease of a claimed load alive for as long as the context is open."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        load: Load,
-        renew_seconds: float,
-        should_stop: Callable[[], bool],
-        *,
-        measures: Measures | None = None,
+        self, ledger: Ledger, load: Load, renew_seconds: float, should_stop: Callable[[], bool]
     ) -> None:
         self._ledger = ledger
         self._renew_seconds = renew_seconds
@@ -41,7 +35,7 @@ class Lease:
         self._over = threading.Event()
         self._lost: LeaseLost | None = None
         self.load = load
-        self.measures = measures or Measures()
+        self.measures = Measures()
 
     def __enter__(self) -> "Lease":
         threading.Thread(target=self._keep, name="lease", daemon=True).start()

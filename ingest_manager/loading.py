@@ -71,9 +71,8 @@ class Loading:
         if claimed.finding is not Finding.CLAIMABLE:
             return self._settle_found(claimed, customer, is_replay=assignment.replay is not None)
         self.on_effect("claim")
-        with Lease(
-            self.ledger, claimed.load, self.renew_seconds, self.should_stop, measures=measures
-        ) as lease:
+        with Lease(self.ledger, claimed.load, self.renew_seconds, self.should_stop) as lease:
+            lease.measures = measures
             try:
                 outcome = self._outcome(lease, customer, app, begun)
             except GivenBack:
@@ -147,6 +146,5 @@ class Loading:
             settlement = self._place(claimed.load, customer, is_new=False, measures=Measures())
             is_to_repeat = is_replay and isinstance(settlement, Settled)
             return Busy() if is_to_repeat else settlement  # a replay comes back to what is placed now
-        if claimed.finding is Finding.BUSY:
-            return Busy()
-        return HandedOn() if claimed.finding is Finding.HANDED_ON else Settled(claimed.load, is_new=False)
+        others = {Finding.BUSY: Busy(), Finding.HANDED_ON: HandedOn()}
+        return others.get(claimed.finding, Settled(claimed.load, is_new=False))
