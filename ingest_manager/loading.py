@@ -146,5 +146,5 @@ class Loading:
             settlement = self._place(claimed.load, customer, is_new=False, measures=Measures())
             is_to_repeat = is_replay and isinstance(settlement, Settled)
             return Busy() if is_to_repeat else settlement  # a replay comes back to what is placed now
-        others = {Finding.BUSY: Busy(), Finding.HANDED_ON: HandedOn()}
+        others: dict[Finding, Settlement] = {Finding.BUSY: Busy(), Finding.HANDED_ON: HandedOn()}
         return others.get(claimed.finding, Settled(claimed.load, is_new=False))
