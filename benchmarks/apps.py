@@ -20,8 +20,8 @@ from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.row_writer import MISSING
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.cassandra.row_writer import MISSING
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings
 
 _NAMES = {

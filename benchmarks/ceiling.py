@@ -7,11 +7,11 @@ from operator import itemgetter
 
 from benchmarks.flights import Rows
 from customer_ingestapps.contract import AppContract
-from ingest_manager.batches import cut_batches, read_limits
-from ingest_manager.cassandra_session import Batch, CassandraSession, unlogged_batch
+from ingest_manager.cassandra.batches import cut_batches, read_limits
+from ingest_manager.cassandra.cassandra_session import Batch, CassandraSession, unlogged_batch
+from ingest_manager.cassandra.pace import MOST
+from ingest_manager.cassandra.tables import declared_table, insert_statement
 from ingest_manager.errors import IngestError
-from ingest_manager.pace import MOST
-from ingest_manager.tables import declared_table, insert_statement
 
 
 class Ceiling:

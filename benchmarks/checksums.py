@@ -15,7 +15,7 @@ from typing import Any
 from cassandra.util import Date
 
 from benchmarks.datasets import Dataset
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 
 _RANGES = 64
 _ROWS = 10_000

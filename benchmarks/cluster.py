@@ -25,14 +25,14 @@ from benchmarks.flights import Rows, encoded_chunks
 from benchmarks.measure import Measure
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.batches import read_limits
-from ingest_manager.cassandra_session import Batch, CassandraSession, ReplicaMap, connect
+from ingest_manager.cassandra.batches import read_limits
+from ingest_manager.cassandra.cassandra_session import Batch, CassandraSession, ReplicaMap, connect
+from ingest_manager.cassandra.pace import Pace
+from ingest_manager.cassandra.placement import Placement
+from ingest_manager.cassandra.row_writer import TableWriter
+from ingest_manager.cassandra.tables import declare_keyspace, declare_table, declared_table, insert_statement
 from ingest_manager.errors import IngestError
-from ingest_manager.pace import Pace
-from ingest_manager.placement import Placement
-from ingest_manager.row_writer import TableWriter
 from ingest_manager.settings import Settings
-from ingest_manager.tables import declare_keyspace, declare_table, declared_table, insert_statement
 from servers.cluster import ANYBODY, Cluster
 
 KEYSPACE = "benchmark"

@@ -11,7 +11,7 @@ from customer_ingestapps.contract import load_contract
 from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.registry import IngestApp
 from demo.data import lay_out
-from ingest_manager.row_writer import MISSING
+from ingest_manager.cassandra.row_writer import MISSING
 
 DECLARATION = Path(__file__).parent / "flights.toml"
 KEY = "flights.csv"

@@ -13,9 +13,9 @@ from itertools import islice
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from ingest_manager.cassandra_session import UNSET, CassandraSession, unlogged_batch
+from ingest_manager.cassandra.cassandra_session import UNSET, CassandraSession, unlogged_batch
 from ingest_manager.errors import IngestError, TransientError
-from ingest_manager.loads import Load, LoadFigures, LoadStatus
+from ingest_manager.ledger.loads import Load, LoadFigures, LoadStatus
 
 EVERY = timedelta(milliseconds=500)
 _BATCH = 25

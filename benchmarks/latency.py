@@ -15,7 +15,7 @@ from benchmarks.marks import ROWS, marks_file
 from benchmarks.measure import Measure, percentile
 from benchmarks.pipeline import CUSTOMER, Pipeline, eventually
 from benchmarks.small_files import stage_sums
-from ingest_manager.measures import STAGES
+from ingest_manager.monitoring.measures import STAGES
 
 FILES, HUNDRED, WARM_UP_FILES = 500, 100, 100
 P50_MS, P99_MS = 50, 250

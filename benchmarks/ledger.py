@@ -8,16 +8,18 @@ from typing import Any
 from benchmarks.full_ledger import EVERY, made_loads, write_loads
 from benchmarks.measure import Measure
 from customer_ingestapps.registry import Registry
-from ingest_manager import cassandra_session, object_store, setup
-from ingest_manager.archive import Archive
-from ingest_manager.history import LoadQuery, find_loads
-from ingest_manager.ledger import Ledger
-from ingest_manager.load_statistics import statistics_of
-from ingest_manager.loads import UNDECIDED, LoadStatus
-from ingest_manager.replay import Replayer
-from ingest_manager.selection import Selection
+from ingest_manager import setup
+from ingest_manager.cassandra import cassandra_session
+from ingest_manager.ledger.history import LoadQuery, find_loads
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.load_statistics import statistics_of
+from ingest_manager.ledger.loads import UNDECIDED, LoadStatus
+from ingest_manager.loading.archive import Archive
+from ingest_manager.loading.worker import connect_ledger
+from ingest_manager.objects import object_store
+from ingest_manager.operations.replay import Replayer
+from ingest_manager.operations.selection import Selection
 from ingest_manager.settings import Settings
-from ingest_manager.worker import connect_ledger
 from servers.instance import Instance
 
 CUSTOMER = "of-many-loads"

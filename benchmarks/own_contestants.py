@@ -13,7 +13,7 @@ from benchmarks.flights import encoded_chunks
 from benchmarks.pipeline import CUSTOMER, Pipeline
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError
 
 PIPELINE = "pipeline"

@@ -20,10 +20,11 @@ from benchmarks.datasets import DATASETS, WIDE
 from benchmarks.flights import DECLARATION
 from benchmarks.marks import MARKS_APP
 from bucket_policies.customers import STAGING_PREFIX
-from ingest_manager import broker, cassandra_session, topology
-from ingest_manager.cassandra_session import CassandraSession, Row
-from ingest_manager.events import ObjectEvent
-from ingest_manager.pauses import Pause, PauseStore
+from ingest_manager.cassandra import cassandra_session
+from ingest_manager.cassandra.cassandra_session import CassandraSession, Row
+from ingest_manager.ledger.pauses import Pause, PauseStore
+from ingest_manager.queues import broker, topology
+from ingest_manager.queues.events import ObjectEvent
 from ingest_manager.settings import Settings
 from servers.allotment import LOOPBACK
 from servers.instance import Instance

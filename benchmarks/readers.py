@@ -22,7 +22,7 @@ from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.row_writer import MISSING
+from ingest_manager.cassandra.row_writer import MISSING
 
 ROWS = 200_000
 LEAST = 150_000

@@ -23,7 +23,7 @@ from benchmarks.measure import Measure
 from benchmarks.pipeline import DOCUMENT, Pipeline, prepared_pipeline
 from benchmarks.server_log import ServerLog
 from benchmarks.small_files import cut, seconds_of, wrong_accounts
-from ingest_manager.events import ObjectEvent
+from ingest_manager.queues.events import ObjectEvent
 from servers.instance import Instance
 from servers.process import Process
 from servers.service import QuietManager

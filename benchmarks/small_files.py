@@ -20,8 +20,8 @@ from benchmarks.findings import Findings
 from benchmarks.measure import Measure
 from benchmarks.pipeline import CUSTOMER, SMALL, Pipeline
 from benchmarks.server_log import ServerLog
-from ingest_manager.cassandra_session import Row
-from ingest_manager.events import ObjectEvent
+from ingest_manager.cassandra.cassandra_session import Row
+from ingest_manager.queues.events import ObjectEvent
 from servers.instance import Instance
 
 OBJECTS, ROWS_OF_OBJECT = 2_000, 100

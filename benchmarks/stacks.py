@@ -9,52 +9,52 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _THREAD = re.compile(r"thread \(\w+\)(?:: (?P<name>.*))?")
-_LOAD = "(ingest_manager/loading.py:"
+_LOAD = "(ingest_manager/loading/loading.py:"
 _WAITS = re.compile(
     r"Condition\.wait \(threading\.py:"
     r"|Thread\._wait_for_tstate_lock \(threading\.py:"
     r"|_worker \(concurrent/futures/thread\.py:"  # for the queue's next, as the settler
-    r"|Settler\.run \(ingest_manager/settler\.py:"
+    r"|Settler\.run \(ingest_manager/loading/settler\.py:"
     r"|SocketIO\.readinto \(socket\.py:"
     r"|\w+\.(?:select|poll|_poll) \((?:selectors|pika/adapters/select_connection)\.py:"
     r"|Connection\._recv \(multiprocessing/connection\.py:"
     r"|LibevLoop\._run_loop \(cassandra/io/libevreactor\.py:"
 )
 _STEPS: Sequence[tuple[str, str]] = (
-    ("wait for the server", "ingest_manager/pace.py"),
-    ("wait for the server", "TableWriter.flush (ingest_manager/row_writer.py"),
-    ("send", "TableWriter._send (ingest_manager/row_writer.py"),
-    ("send", "TableWriter._done (ingest_manager/row_writer.py"),
-    ("send", "unlogged_batch (ingest_manager/cassandra_session.py"),
-    ("send", "send_batch (ingest_manager/cassandra_session.py"),
-    ("group", "ingest_manager/row_writer.py"),
-    ("group", "ingest_manager/batches.py"),
-    ("group", "ingest_manager/placement.py"),
+    ("wait for the server", "ingest_manager/cassandra/pace.py"),
+    ("wait for the server", "TableWriter.flush (ingest_manager/cassandra/row_writer.py"),
+    ("send", "TableWriter._send (ingest_manager/cassandra/row_writer.py"),
+    ("send", "TableWriter._done (ingest_manager/cassandra/row_writer.py"),
+    ("send", "unlogged_batch (ingest_manager/cassandra/cassandra_session.py"),
+    ("send", "send_batch (ingest_manager/cassandra/cassandra_session.py"),
+    ("group", "ingest_manager/cassandra/row_writer.py"),
+    ("group", "ingest_manager/cassandra/batches.py"),
+    ("group", "ingest_manager/cassandra/placement.py"),
     ("encode", "customer_ingestapps/cells.py"),
-    ("read", "ObjectStore.open (ingest_manager/object_store.py"),
-    ("read", "ObjectStore.read_range (ingest_manager/object_store.py"),
-    ("read", "ObjectStore._get (ingest_manager/object_store.py"),
+    ("read", "ObjectStore.open (ingest_manager/objects/object_store.py"),
+    ("read", "ObjectStore.read_range (ingest_manager/objects/object_store.py"),
+    ("read", "ObjectStore._get (ingest_manager/objects/object_store.py"),
     ("read", "OpenObject."),
-    ("other calls of the store", "ingest_manager/object_store.py"),
+    ("other calls of the store", "ingest_manager/objects/object_store.py"),
     ("parse", "customer_ingestapps/readers/"),
     ("parse", "customer_ingestapps/typing_rows.py"),
     ("parse", "customer_ingestapps/reading.py"),
     ("parse", "customer_ingestapps/compression.py"),
-    ("ledger", "ingest_manager/ledger.py"),
-    ("ledger", "ingest_manager/claims.py"),
-    ("ledger", "ingest_manager/lease.py"),
-    ("admission", "ingest_manager/admission.py"),
-    ("admission", "ingest_manager/staging_quota.py"),
-    ("broker", "ingest_manager/broker.py"),
-    ("broker", "ingest_manager/settler.py"),
-    ("hand out", "ingest_manager/dispatcher.py"),
-    ("hand out", "ingest_manager/worker_pool.py"),
+    ("ledger", "ingest_manager/ledger/ledger.py"),
+    ("ledger", "ingest_manager/ledger/claims.py"),
+    ("ledger", "ingest_manager/loading/lease.py"),
+    ("admission", "ingest_manager/loading/admission.py"),
+    ("admission", "ingest_manager/loading/staging_quota.py"),
+    ("broker", "ingest_manager/queues/broker.py"),
+    ("broker", "ingest_manager/loading/settler.py"),
+    ("hand out", "ingest_manager/loading/dispatcher.py"),
+    ("hand out", "ingest_manager/loading/worker_pool.py"),
     ("housekeeping", "ingest_manager/housekeeping.py"),
-    ("housekeeping", "ingest_manager/gauges.py"),
+    ("housekeeping", "ingest_manager/monitoring/gauges.py"),
 )
 """A step, and what its frame has in it; the innermost such frame decides. Codecs are of who uses them."""
 
-_SCOPES: Sequence[tuple[str, str]] = (("place", "Loading._place (ingest_manager/loading.py"),)
+_SCOPES: Sequence[tuple[str, str]] = (("place", "Loading._place (ingest_manager/loading/loading.py"),)
 """Steps that have all within them, as the manager's own stages do."""
 
 _LIBRARIES: Sequence[tuple[str, str]] = (

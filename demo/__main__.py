@@ -17,7 +17,7 @@ from demo.counts import count_all
 from demo.data import DemoError, lay_out
 from demo.pushes import has_pushed, push_all
 from demo.report import counts_table, loads_table
-from ingest_manager.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
 from ingest_manager.errors import IngestError
 from ingest_manager.settings import Settings
 from servers.instance import Instance

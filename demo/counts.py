@@ -14,7 +14,7 @@ from pathlib import Path
 
 from demo.data import TABLES
 from demo.pushes import pushed_files
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
 RANGES = 64  # each small enough to be counted well within the server's time limit

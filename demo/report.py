@@ -8,7 +8,7 @@ from rich.table import Table
 
 from demo.counts import Count
 from demo.pushes import Pushed
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 
 
 def loads_table(session: CassandraSession, pushes: Sequence[Pushed]) -> Table:

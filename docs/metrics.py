@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from bucket_policies.metrics import AuthMetrics, Catalogue, WebMetrics
-from ingest_manager.metrics import ManagerMetrics
+from ingest_manager.monitoring.metrics import ManagerMetrics
 from ingest_manager.status_service import METRICS_PREFIX
 
 DOCS = Path(__file__).parent

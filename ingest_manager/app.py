@@ -9,25 +9,27 @@ from functools import partial
 import structlog
 
 from bucket_policies.grant_store import GrantStore
-from ingest_manager import setup, topology, worker_pool
-from ingest_manager.broker import Consumer, Publisher, count_waiting, queue_states
-from ingest_manager.cassandra_session import CassandraSession
-from ingest_manager.confinement import choose_confinement
-from ingest_manager.customer_state import Observer, Records
-from ingest_manager.dispatcher import Dispatcher
+from ingest_manager import setup
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import ServerDown, ServerName, TransientError
-from ingest_manager.gauges import Gauges, Views
-from ingest_manager.health import Health
 from ingest_manager.housekeeping import Housekeeping
-from ingest_manager.metrics import ManagerMetrics
-from ingest_manager.metrics_service import Probe, serve_metrics
-from ingest_manager.outages import Outages
-from ingest_manager.pauses import PauseStore
-from ingest_manager.reconcile import Reconciler
+from ingest_manager.ledger.pauses import PauseStore
+from ingest_manager.loading import worker_pool
+from ingest_manager.loading.dispatcher import Dispatcher
+from ingest_manager.loading.outages import Outages
+from ingest_manager.loading.settler import Settler
+from ingest_manager.loading.worker import Effect, connect_ledger, connect_patiently, connect_store
+from ingest_manager.loading.worker_pool import WorkerProcess
+from ingest_manager.monitoring.customer_state import Observer, Records
+from ingest_manager.monitoring.gauges import Gauges, Views
+from ingest_manager.monitoring.health import Health
+from ingest_manager.monitoring.metrics import ManagerMetrics
+from ingest_manager.monitoring.metrics_service import Probe, serve_metrics
+from ingest_manager.operations.reconcile import Reconciler
+from ingest_manager.queues import topology
+from ingest_manager.queues.broker import Consumer, Publisher, count_waiting, queue_states
+from ingest_manager.sandbox.confinement import choose_confinement
 from ingest_manager.settings import Settings
-from ingest_manager.settler import Settler
-from ingest_manager.worker import Effect, connect_ledger, connect_patiently, connect_store
-from ingest_manager.worker_pool import WorkerProcess
 
 log = structlog.get_logger(__name__)
 

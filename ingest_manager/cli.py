@@ -19,7 +19,8 @@ from bucket_policies.listening import open_listener
 from customer_ingestapps.errors import IngestAppError
 from customer_ingestapps.registry import Registry
 from ingest_manager import app as manager_app
-from ingest_manager import cassandra_session, setup, status_service
+from ingest_manager import setup, status_service
+from ingest_manager.cassandra import cassandra_session
 from ingest_manager.commands import dead_letters
 from ingest_manager.commands.apps import apps
 from ingest_manager.commands.check import check
@@ -35,8 +36,8 @@ from ingest_manager.commands.stats import stats
 from ingest_manager.commands.status import status
 from ingest_manager.commands.verify import verify
 from ingest_manager.errors import IngestError, ServerDown
+from ingest_manager.loading.worker import connect_ledger, connect_store
 from ingest_manager.settings import Settings
-from ingest_manager.worker import connect_ledger, connect_store
 
 cli = typer.Typer(
     help="Load customers' objects into Cassandra, and see what became of each.",

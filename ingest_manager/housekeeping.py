@@ -14,12 +14,14 @@ import structlog
 from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
-from ingest_manager import broker, setup, topology
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager import setup
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, PermanentError, TransientError
-from ingest_manager.metrics import Problem
-from ingest_manager.pauses import Pause, PauseStore
-from ingest_manager.reconcile import NOT_TAKEN_UP, Reconciler
+from ingest_manager.ledger.loads import NOT_TAKEN_UP
+from ingest_manager.ledger.pauses import Pause, PauseStore
+from ingest_manager.monitoring.metrics import Problem
+from ingest_manager.operations.reconcile import Reconciler
+from ingest_manager.queues import broker, topology
 from ingest_manager.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -19,13 +19,16 @@ from bucket_policies.mirror import Holding, Part
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
-from ingest_manager import broker, cassandra_session, schema, setup, tables, topology
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager import setup
+from ingest_manager.cassandra import cassandra_session, tables
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, ObjectGone, ServerDown
-from ingest_manager.reconcile import event_of_version
+from ingest_manager.ledger import schema
+from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.queues import broker, topology
+from ingest_manager.queues.events import event_of_version
+from ingest_manager.queues.topology import AS_DECLARED
 from ingest_manager.settings import Settings
-from ingest_manager.topology import AS_DECLARED
-from ingest_manager.worker import connect_ledger, connect_store
 
 _T = TypeVar("_T")
 _KEYSPACE = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?"

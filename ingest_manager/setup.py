@@ -7,9 +7,11 @@ import structlog
 from bucket_policies import allowances, grant_store
 from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
-from ingest_manager import broker, pauses, schema, tables
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra import tables
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import PermanentError
+from ingest_manager.ledger import pauses, schema
+from ingest_manager.queues import broker
 from ingest_manager.settings import Settings
 
 log = structlog.get_logger(__name__)

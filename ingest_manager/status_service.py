@@ -22,11 +22,11 @@ from bucket_policies.metrics import CONTENT_TYPE, WebMetrics
 from bucket_policies.timed_calls import timed
 from customer_ingestapps.media_types import ENDINGS
 from ingest_manager.errors import IngestError, ObjectGone
-from ingest_manager.history import LoadQuery, LoadView, find_loads
-from ingest_manager.ledger import Ledger
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.object_store import ObjectStore
-from ingest_manager.rejects import rejects_of
+from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.loads import Load, LoadStatus
+from ingest_manager.objects.object_store import ObjectStore
+from ingest_manager.operations.rejects import rejects_of
 
 MOST_LOADS = 10_000
 METRICS_PREFIX = "status_service"

@@ -7,13 +7,13 @@ from rich.table import Table
 
 from customer_ingestapps.proposals.declaration import toml_of
 from customer_ingestapps.proposals.proposal import Proposal
-from ingest_manager.app_list import AppView
-from ingest_manager.app_plan import DifferenceView
+from ingest_manager.apps.app_list import AppView
+from ingest_manager.apps.app_plan import DifferenceView
+from ingest_manager.apps.new_app import NewApp
+from ingest_manager.apps.shadow import ObjectShadow
+from ingest_manager.apps.shadow_comparison import NOT_SET
+from ingest_manager.cassandra.tables import Difference, Kind
 from ingest_manager.commands.display import one_line, print_table
-from ingest_manager.new_app import NewApp
-from ingest_manager.shadow import ObjectShadow
-from ingest_manager.shadow_comparison import NOT_SET
-from ingest_manager.tables import Difference, Kind
 
 
 def print_apps(views: Iterable[AppView]) -> None:

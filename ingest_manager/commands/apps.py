@@ -11,18 +11,18 @@ import typer
 from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
 from customer_ingestapps.samples import find_sample, sample_key
-from ingest_manager import cassandra_session
-from ingest_manager.app_list import list_apps, whole_apps
-from ingest_manager.app_plan import AppPlan, DifferenceView
-from ingest_manager.check import Check, CheckView
+from ingest_manager.apps.app_list import list_apps, whole_apps
+from ingest_manager.apps.app_plan import AppPlan, DifferenceView
+from ingest_manager.apps.check import Check, CheckView
+from ingest_manager.cassandra import cassandra_session
+from ingest_manager.cassandra.tables import Kind
 from ingest_manager.commands import app_display, display
 from ingest_manager.commands.apps_new import new
 from ingest_manager.commands.apps_shadow import shadow
 from ingest_manager.commands.check import SHOWN_REJECTS, run_check
 from ingest_manager.commands.options import AsJson, customers_of
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings, Settings
-from ingest_manager.tables import Kind
 
 apps = typer.Typer(
     help="Customers' ingest apps: what there is, what it would do, and its tables.",

@@ -10,10 +10,10 @@ import typer
 from customer_ingestapps.contract import Encoding
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.proposals.proposal import Wishes
+from ingest_manager.apps.new_app import NewApp, make_app
 from ingest_manager.commands import app_display, display
 from ingest_manager.commands.check import SHOWN_REJECTS
 from ingest_manager.commands.options import customers_of
-from ingest_manager.new_app import NewApp, make_app
 from ingest_manager.settings import FolderSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")

@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from customer_ingestapps.registry import Registry
-from ingest_manager import cassandra_session, tables
-from ingest_manager.archive import Archive
+from ingest_manager.apps.shadow import Shadow, read_new_version
+from ingest_manager.cassandra import cassandra_session, tables
+from ingest_manager.cassandra.tables import Kind
 from ingest_manager.commands import app_display
 from ingest_manager.commands.options import AsJson, customers_of
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.loading.archive import Archive
+from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import Settings
-from ingest_manager.shadow import Shadow, read_new_version
-from ingest_manager.tables import Kind
-from ingest_manager.worker import connect_ledger, connect_store
 
 _SHOWN = 5  # differences of one object
 _SHOWN_IN_JSON = 100

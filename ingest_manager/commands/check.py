@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from customer_ingestapps.registry import Registry
-from ingest_manager.check import Check, CheckView
+from ingest_manager.apps.check import Check, CheckView
 from ingest_manager.commands import display
 from ingest_manager.commands.options import customers_of
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings
 
 SHOWN_REJECTS = 20

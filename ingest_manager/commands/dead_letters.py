@@ -11,11 +11,15 @@ from uuid import UUID
 
 import typer
 
-from ingest_manager import cassandra_session
-from ingest_manager.alarms import take_alarms
+from ingest_manager.cassandra import cassandra_session
 from ingest_manager.commands import display, ordering
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, moment_of
-from ingest_manager.dead_letters import (
+from ingest_manager.errors import LeaseLost
+from ingest_manager.ledger.kept_messages import KeptMessages
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.loading.worker import connect_ledger
+from ingest_manager.operations.alarms import take_alarms
+from ingest_manager.operations.dead_letters import (
     DeadLetter,
     DeadLetterQuery,
     DeadLetters,
@@ -23,12 +27,8 @@ from ingest_manager.dead_letters import (
     facts_of,
     look_again,
 )
-from ingest_manager.errors import LeaseLost
-from ingest_manager.kept_messages import KeptMessages
-from ingest_manager.loads import LoadStatus
-from ingest_manager.selection import Selection
+from ingest_manager.operations.selection import Selection
 from ingest_manager.settings import Settings
-from ingest_manager.worker import connect_ledger
 
 commands = typer.Typer(
     help="What failed for good: loads whose attempts are spent, and messages that are no event.",

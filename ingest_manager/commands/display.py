@@ -10,11 +10,11 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from ingest_manager.check import CheckView, RejectView
-from ingest_manager.dead_letters import DeadLetterView, SecondLook
-from ingest_manager.loads import Load
-from ingest_manager.replay import Plan
-from ingest_manager.verify import Report
+from ingest_manager.apps.check import CheckView, RejectView
+from ingest_manager.ledger.loads import Load
+from ingest_manager.operations.dead_letters import DeadLetterView, SecondLook
+from ingest_manager.operations.replay import Plan
+from ingest_manager.operations.verify import Report
 
 _FILE_WIDTH = 200  # columns, where no terminal says how many it has
 _SHOWN = 10  # loads of a replay, reasons to wait

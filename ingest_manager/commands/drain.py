@@ -15,9 +15,9 @@ from ingest_manager.commands.options import (
     open_observer,
 )
 from ingest_manager.commands.pause import Note, store_pause
-from ingest_manager.customer_state import CustomerState, Observer
-from ingest_manager.drain import Drain, Drained
 from ingest_manager.errors import TransientError
+from ingest_manager.monitoring.customer_state import CustomerState, Observer
+from ingest_manager.operations.drain import Drain, Drained
 from ingest_manager.settings import Settings
 
 

@@ -6,8 +6,8 @@ import typer
 
 from ingest_manager.commands import display
 from ingest_manager.commands.options import AsJson, OneCustomer, Since, moment_of, open_ledger
-from ingest_manager.history import LoadQuery, LoadView, find_loads
-from ingest_manager.loads import LoadStatus
+from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
+from ingest_manager.ledger.loads import LoadStatus
 from ingest_manager.settings import Settings
 
 MOST_LOADS = 1_000_000  # of one answer

@@ -11,14 +11,15 @@ import typer
 from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
 from bucket_policies.errors import SettingsError
 from bucket_policies.grant_store import GrantStore
-from ingest_manager import bucket_quotas, cassandra_session
-from ingest_manager.broker import queue_states
-from ingest_manager.customer_state import Observer, Records
+from ingest_manager.cassandra import cassandra_session
 from ingest_manager.errors import ServerDown
-from ingest_manager.ledger import Ledger
-from ingest_manager.pauses import PauseStore
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.pauses import PauseStore
+from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.monitoring.customer_state import Observer, Records
+from ingest_manager.objects import bucket_quotas
+from ingest_manager.queues.broker import queue_states
 from ingest_manager.settings import FolderSettings, Settings
-from ingest_manager.worker import connect_ledger, connect_store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 Since = Annotated[

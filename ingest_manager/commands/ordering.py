@@ -12,19 +12,19 @@ import typer
 
 from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
-from ingest_manager.alarms import take_alarms
-from ingest_manager.archive import Archive
-from ingest_manager.broker import Publisher
 from ingest_manager.commands import display
-from ingest_manager.dead_letters import SecondLook, publish_again
-from ingest_manager.events import ObjectEvent
-from ingest_manager.kept_messages import KeptMessages
-from ingest_manager.ledger import Ledger
-from ingest_manager.loads import LoadStatus
-from ingest_manager.replay import Plan, PlannedLoad, Replayer
-from ingest_manager.replay_wait import AS_WISHED, Awaited, wait_for
+from ingest_manager.ledger.kept_messages import KeptMessages
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.loading.archive import Archive
+from ingest_manager.loading.worker import connect_store
+from ingest_manager.operations.alarms import take_alarms
+from ingest_manager.operations.dead_letters import SecondLook, publish_again
+from ingest_manager.operations.replay import Plan, PlannedLoad, Replayer
+from ingest_manager.operations.replay_wait import AS_WISHED, Awaited, wait_for
+from ingest_manager.queues.broker import Publisher
+from ingest_manager.queues.events import ObjectEvent
 from ingest_manager.settings import Settings
-from ingest_manager.worker import connect_store
 
 Key = Annotated[str | None, typer.Option("--key", metavar="GLOB", help="Only keys that match: orders/**.csv")]
 Until = Annotated[str | None, typer.Option("--until", help="Objects before then.")]

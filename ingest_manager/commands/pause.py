@@ -16,7 +16,7 @@ from ingest_manager.commands.options import (
     named_customer,
     open_observer,
 )
-from ingest_manager.pauses import Pause, PauseStore
+from ingest_manager.ledger.pauses import Pause, PauseStore
 from ingest_manager.settings import Settings
 
 Note = Annotated[

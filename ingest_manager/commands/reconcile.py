@@ -7,11 +7,11 @@ from functools import partial
 
 import typer
 
-from ingest_manager.broker import Publisher, count_waiting
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_ledger
-from ingest_manager.reconcile import Reconciler
+from ingest_manager.loading.worker import connect_store
+from ingest_manager.operations.reconcile import Reconciler
+from ingest_manager.queues.broker import Publisher, count_waiting
 from ingest_manager.settings import Settings
-from ingest_manager.worker import connect_store
 
 
 def reconcile(customer: OneCustomer = None, as_json: AsJson = False) -> None:

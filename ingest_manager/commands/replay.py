@@ -6,9 +6,9 @@ import typer
 
 from ingest_manager.commands import ordering
 from ingest_manager.commands.options import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
-from ingest_manager.event_log import events_since
-from ingest_manager.loads import LoadStatus
-from ingest_manager.selection import Selection
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.operations.selection import Selection
+from ingest_manager.queues.event_log import events_since
 from ingest_manager.settings import Settings
 
 

@@ -6,8 +6,8 @@ from rich import filesize
 from rich.table import Table
 
 from ingest_manager.commands.display import print_table
-from ingest_manager.load_statistics import LoadStatistics, Seconds
-from ingest_manager.loads import LoadStatus
+from ingest_manager.ledger.load_statistics import LoadStatistics, Seconds
+from ingest_manager.ledger.loads import LoadStatus
 
 _Columns = Mapping[str, Callable[[LoadStatistics], str]]
 

@@ -7,7 +7,7 @@ import typer
 
 from ingest_manager.commands import statistics_tables
 from ingest_manager.commands.options import AsJson, OneCustomer, moment_of, open_ledger
-from ingest_manager.load_statistics import Period, statistics_of
+from ingest_manager.ledger.load_statistics import Period, statistics_of
 from ingest_manager.settings import Settings
 
 

@@ -10,8 +10,8 @@ from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager.commands.options import AsJson, OneCustomer, named_customer, open_observer
 from ingest_manager.commands.status_table import print_state
-from ingest_manager.customer_state import Observer
-from ingest_manager.platform_state import platform_state
+from ingest_manager.monitoring.customer_state import Observer
+from ingest_manager.monitoring.platform_state import platform_state
 from ingest_manager.settings import Settings
 
 _UNREACHABLE = 4

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest_manager.commands.display import one_line
-from ingest_manager.customer_state import CustomerState
-from ingest_manager.platform_state import PlatformState
+from ingest_manager.monitoring.customer_state import CustomerState
+from ingest_manager.monitoring.platform_state import PlatformState
 
 _WIDTH = 200  # columns, also where the terminal has fewer: a figure that is cut would be another one
 _UNKNOWN = "?"

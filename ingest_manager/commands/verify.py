@@ -10,17 +10,17 @@ import typer
 
 from bucket_policies.customers import Customer, CustomerDirectory
 from customer_ingestapps.registry import Registry
-from ingest_manager import cassandra_session
-from ingest_manager.archive import Archive
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra import cassandra_session
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.commands import display
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of
-from ingest_manager.pauses import PauseStore
-from ingest_manager.readback import ReadBack
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.ledger.pauses import PauseStore
+from ingest_manager.loading.archive import Archive
+from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.operations.readback import ReadBack
+from ingest_manager.operations.verify import Report, Verification, Written
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import Settings
-from ingest_manager.verify import Report, Verification, Written
-from ingest_manager.worker import connect_ledger, connect_store
 
 LAST = 100
 

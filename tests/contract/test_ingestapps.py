@@ -12,7 +12,7 @@ from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.registry import IngestApp, Registry
 from customer_ingestapps.samples import find_sample, sample_key
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings
 
 ROOT = Path(customer_ingestapps.__file__).parent

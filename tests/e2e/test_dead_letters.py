@@ -9,7 +9,7 @@ import pytest
 from support.rabbit import consumers, discard_events, publish, seen, waiting
 from support.testbed import PEOPLE_APP, Platform, csv_of, eventually
 
-from ingest_manager.events import ObjectEvent, message_body
+from ingest_manager.queues.events import ObjectEvent, message_body
 
 BROKEN_APP = PEOPLE_APP.replace('"int"', '"integer"')
 QUICK = {"INGEST_MANAGER_RETRY_PAUSES_SECONDS": "[1]", "INGEST_MANAGER_ATTEMPTS": "2"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.testbed import keyspace
 
-from ingest_manager.cassandra_session import connect
+from ingest_manager.cassandra.cassandra_session import connect
 from ingest_manager.settings import Settings
 from servers.instance import Instance
 

@@ -11,12 +11,12 @@ from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import Registry
-from ingest_manager.app_plan import AppPlan
-from ingest_manager.cassandra_session import CassandraSession, connect
+from ingest_manager.apps.app_plan import AppPlan
+from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.row_writer import RowWriter
+from ingest_manager.cassandra.tables import declare_keyspace, declare_table, differences
 from ingest_manager.errors import TransientError
-from ingest_manager.row_writer import RowWriter
 from ingest_manager.settings import Settings
-from ingest_manager.tables import declare_keyspace, declare_table, differences
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")

@@ -15,9 +15,9 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from support.testbed import eventually
 
-from ingest_manager import broker, topology
-from ingest_manager.broker import Consumer, Delivery, Publisher
 from ingest_manager.errors import ServerDown
+from ingest_manager.queues import broker, topology
+from ingest_manager.queues.broker import Consumer, Delivery, Publisher
 from ingest_manager.settings import Settings
 from servers import programs
 from servers.instance import Instance

@@ -10,8 +10,8 @@ from minio.credentials import StaticProvider
 from minio.error import MinioAdminException
 from support.testbed import Platform
 
-from ingest_manager import bucket_quotas
 from ingest_manager.errors import ServerDown
+from ingest_manager.objects import bucket_quotas
 from ingest_manager.settings import Settings
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")

@@ -14,10 +14,10 @@ from support.testbed import eventually
 
 from benchmarks.cluster import connect_to
 from customer_ingestapps.contract import AppContract
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra.cassandra_session import CassandraSession
+from ingest_manager.cassandra.row_writer import RowWriter, TableWriter
+from ingest_manager.cassandra.tables import declare_keyspace, declare_table
 from ingest_manager.errors import IngestError, TransientError
-from ingest_manager.row_writer import RowWriter, TableWriter
-from ingest_manager.tables import declare_keyspace, declare_table
 from servers.cluster import Cluster, Node
 
 pytestmark = pytest.mark.server("cassandra")

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from ingest_manager import schema
-from ingest_manager.cassandra_session import CassandraSession, connect
-from ingest_manager.claims import AppLabel
+from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.tables import declare_keyspace
 from ingest_manager.errors import LeaseLost
-from ingest_manager.events import ObjectEvent
-from ingest_manager.kept_messages import KeptMessages, message_id_of
-from ingest_manager.ledger import Ledger
-from ingest_manager.loads import Load, LoadStatus, Outcome
-from ingest_manager.replay_order import Replay
+from ingest_manager.ledger import schema
+from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.claims import AppLabel
+from ingest_manager.ledger.kept_messages import KeptMessages, message_id_of
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.loads import Load, LoadStatus, Outcome
+from ingest_manager.ledger.replay_order import Replay
+from ingest_manager.queues.events import ObjectEvent
 from ingest_manager.settings import Settings
-from ingest_manager.settlements import Assignment
-from ingest_manager.tables import declare_keyspace
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest_manager import broker, topology
-from ingest_manager.broker import Publisher
 from ingest_manager.errors import ServerDown
-from ingest_manager.event_log import events_since
-from ingest_manager.events import ObjectEvent, message_body
+from ingest_manager.queues import broker, topology
+from ingest_manager.queues.broker import Publisher
+from ingest_manager.queues.event_log import events_since
+from ingest_manager.queues.events import ObjectEvent, message_body
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("rabbitmq")

@@ -14,15 +14,15 @@ from support.fakes import FakeRegistry, FakeStore
 from benchmarks.full_ledger import EVERY, made_loads, write_loads
 from customer_ingestapps.registry import IngestApp
 from ingest_manager import setup
-from ingest_manager.archive import Archive
-from ingest_manager.cassandra_session import CassandraSession, Pending, Row, connect
-from ingest_manager.history import LoadQuery, find_loads
-from ingest_manager.ledger import Ledger
-from ingest_manager.load_statistics import LoadStatistics, Seconds, statistics_of
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.replay import Replayer
-from ingest_manager.replay_order import Hindrance
-from ingest_manager.selection import Selection
+from ingest_manager.cassandra.cassandra_session import CassandraSession, Pending, Row, connect
+from ingest_manager.ledger.history import LoadQuery, find_loads
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.load_statistics import LoadStatistics, Seconds, statistics_of
+from ingest_manager.ledger.loads import Load, LoadStatus
+from ingest_manager.ledger.replay_order import Hindrance
+from ingest_manager.loading.archive import Archive
+from ingest_manager.operations.replay import Replayer
+from ingest_manager.operations.selection import Selection
 from ingest_manager.settings import Settings
 from servers.instance import Instance
 

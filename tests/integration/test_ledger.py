@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from ingest_manager import schema, setup
-from ingest_manager.cassandra_session import CasResult, CassandraSession, connect
-from ingest_manager.claims import AppLabel
+from ingest_manager import setup
+from ingest_manager.cassandra.cassandra_session import CasResult, CassandraSession, connect
 from ingest_manager.errors import LeaseLost, UnknownResult
-from ingest_manager.events import ObjectEvent
-from ingest_manager.ledger import Ledger
-from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
-from ingest_manager.replay_order import Replay
+from ingest_manager.ledger import schema
+from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.claims import AppLabel
+from ingest_manager.ledger.ledger import Ledger
+from ingest_manager.ledger.load_filter import LoadFilter
+from ingest_manager.ledger.loads import Finding, Load, LoadFigures, LoadStatus, Outcome, Place
+from ingest_manager.ledger.replay_order import Replay
+from ingest_manager.queues.events import ObjectEvent
 from ingest_manager.settings import Settings
-from ingest_manager.settlements import Assignment
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")

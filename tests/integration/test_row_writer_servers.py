@@ -13,11 +13,11 @@ import pytest
 
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
-from ingest_manager.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.row_writer import MISSING, RowWriter, TableWriter
+from ingest_manager.cassandra.tables import declare_keyspace, declare_table
 from ingest_manager.errors import PermanentError, ServerDown, TransientError, UnknownResult
-from ingest_manager.row_writer import MISSING, RowWriter, TableWriter
 from ingest_manager.settings import Settings
-from ingest_manager.tables import declare_keyspace, declare_table
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")

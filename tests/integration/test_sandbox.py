@@ -23,9 +23,9 @@ from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reading import Chunk, read_chunks
 from customer_ingestapps.registry import IngestApp
 from ingest_manager.cli import cli
-from ingest_manager.confinement import choose_confinement
 from ingest_manager.errors import GivenBack, TransientError
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.sandbox.confinement import choose_confinement
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import FolderSettings, SandboxMode
 from servers import programs
 

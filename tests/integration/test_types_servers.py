@@ -12,10 +12,10 @@ from support.cql_values import app, read
 from support.every_type import COLUMNS, TIMED, TYPES, VALUES
 
 from customer_ingestapps.cells import encode_rows
-from ingest_manager.cassandra_session import CassandraSession, connect
-from ingest_manager.row_writer import MISSING, RowWriter
+from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.row_writer import MISSING, RowWriter
+from ingest_manager.cassandra.tables import check_table, declare_keyspace, declare_table, declared_table
 from ingest_manager.settings import Settings
-from ingest_manager.tables import check_table, declare_keyspace, declare_table, declared_table
 from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")

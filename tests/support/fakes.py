@@ -17,7 +17,9 @@ from bucket_policies.rules import Violation
 from bucket_policies.tokens import seal_grant
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.claims import (
+from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
+from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.claims import (
     AppLabel,
     Claimed,
     claim_values,
@@ -26,14 +28,21 @@ from ingest_manager.claims import (
     new_load,
     restored_values,
 )
-from ingest_manager.errors import LeaseLost, ObjectGone, ServerDown
-from ingest_manager.events import ObjectEvent
-from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Finding, Load, LoadFigures, LoadOutline, LoadStatus, Outcome, Place
-from ingest_manager.object_store import ObjectVersion, OpenObject, StoredFile
-from ingest_manager.pauses import Pause
-from ingest_manager.replay_order import Replay
-from ingest_manager.settlements import Assignment, Settlement
+from ingest_manager.ledger.load_filter import LoadFilter
+from ingest_manager.ledger.loads import (
+    Finding,
+    Load,
+    LoadFigures,
+    LoadOutline,
+    LoadStatus,
+    Outcome,
+    Place,
+)
+from ingest_manager.ledger.pauses import Pause
+from ingest_manager.ledger.replay_order import Replay
+from ingest_manager.loading.settlements import Settlement
+from ingest_manager.objects.object_store import ObjectVersion, OpenObject, StoredFile
+from ingest_manager.queues.events import ObjectEvent
 
 WRITTEN_US = 1_769_860_800_000_000
 WRITTEN_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -5,17 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.admission import Admission
-from ingest_manager.ahead import Ahead
-from ingest_manager.archive import Archive
-from ingest_manager.loading import Loading
-from ingest_manager.loads import Load
-from ingest_manager.settlements import (
-    Assignment,
-    Settled,
-    Settlement,
-)
-from ingest_manager.staging_quota import StagingQuota
+from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.loads import Load
+from ingest_manager.loading.admission import Admission
+from ingest_manager.loading.ahead import Ahead
+from ingest_manager.loading.archive import Archive
+from ingest_manager.loading.loading import Loading
+from ingest_manager.loading.settlements import Settled, Settlement
+from ingest_manager.loading.staging_quota import StagingQuota
 from support import fakes
 from support.fakes import (
     SEAL_KEY,

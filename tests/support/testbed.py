@@ -28,14 +28,14 @@ from pika.exceptions import AMQPError
 from bucket_policies.customers import CustomerDirectory
 from bucket_policies.tokens import seal_grant
 from customer_ingestapps.registry import Registry
-from ingest_manager import cassandra_session
-from ingest_manager.archive import Archive
-from ingest_manager.pauses import PauseStore
-from ingest_manager.readback import ReadBack
-from ingest_manager.sandbox import Sandboxes
+from ingest_manager.cassandra import cassandra_session
+from ingest_manager.ledger.pauses import PauseStore
+from ingest_manager.loading.archive import Archive
+from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.operations.readback import ReadBack
+from ingest_manager.operations.verify import Difference, Verification
+from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import Settings
-from ingest_manager.verify import Difference, Verification
-from ingest_manager.worker import connect_ledger, connect_store
 
 BIN = Path(sys.executable).parent
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import pytest
 from support import fakes
 
 from customer_ingestapps.registry import Registry
-from ingest_manager.app_plan import AppPlan, DifferenceView
+from ingest_manager.apps.app_plan import AppPlan, DifferenceView
 from ingest_manager.errors import PermanentError
 
 REPLICATION = {"class": "SimpleStrategy", "replication_factor": "1"}

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import ipc
 
 from customer_ingestapps.errors import FileRejected
-from ingest_manager.app_wires import ArrowWire, JsonWire
+from ingest_manager.sandbox.app_wires import ArrowWire, JsonWire
 
 BATCH = pl.DataFrame({"_row": [0, 1], "name": ["Ann", None]})
 OF_ARROW = "the app's answer does not fit: "

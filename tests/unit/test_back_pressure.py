@@ -8,11 +8,11 @@ import pytest
 from cassandra.query import PreparedStatement
 from support.token_rings import KEYSPACE, MadeCluster, simple, vnodes
 
-from ingest_manager.batches import BatchLimits
+from ingest_manager.cassandra.batches import BatchLimits
+from ingest_manager.cassandra.pace import MOST, START, Pace
+from ingest_manager.cassandra.placement import Placement
+from ingest_manager.cassandra.row_writer import TableWriter
 from ingest_manager.errors import IngestError, TransientError
-from ingest_manager.pace import MOST, START, Pace
-from ingest_manager.placement import Placement
-from ingest_manager.row_writer import TableWriter
 
 TIMEOUT_SECONDS = 10
 ROWS_A_BATCH = 10

@@ -11,7 +11,7 @@ from support.written_files import as_json_lines, as_parquet
 from typer.testing import CliRunner
 
 from customer_ingestapps.registry import Registry
-from ingest_manager.check import Check, CheckView
+from ingest_manager.apps.check import Check, CheckView
 from ingest_manager.cli import cli
 
 PEOPLE = """

@@ -9,11 +9,11 @@ from support import fakes
 from support.fakes import FakeGrants, FakeLedger, FakePauses, FakeStore
 
 from bucket_policies.customers import Customer
-from ingest_manager.broker import QueueState
-from ingest_manager.customer_state import CustomerState, Observer, Records
 from ingest_manager.errors import ObjectGone, ServerDown
-from ingest_manager.loads import LoadStatus
-from ingest_manager.pauses import Pause
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.ledger.pauses import Pause
+from ingest_manager.monitoring.customer_state import CustomerState, Observer, Records
+from ingest_manager.queues.broker import QueueState
 
 MINUTE = timedelta(minutes=1)
 ACME: Mapping[str, Customer | None] = {"acme": fakes.customer(quota_kib=100)}

@@ -9,8 +9,11 @@ import pytest
 from support import fakes
 from support.fakes import NOW, WRITTEN_AT, FakeLedger, FakePublisher
 
-from ingest_manager.alarms import settled_of
-from ingest_manager.dead_letters import (
+from ingest_manager.errors import PermanentError, ServerDown
+from ingest_manager.ledger.kept_messages import BODY_LIMIT, KeptMessage, message_id_of
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.operations.alarms import settled_of
+from ingest_manager.operations.dead_letters import (
     DeadLetterQuery,
     DeadLetters,
     DeadLetterView,
@@ -18,11 +21,8 @@ from ingest_manager.dead_letters import (
     look_again,
     publish_again,
 )
-from ingest_manager.errors import PermanentError, ServerDown
-from ingest_manager.events import message_body, parse_message
-from ingest_manager.kept_messages import BODY_LIMIT, KeptMessage, message_id_of
-from ingest_manager.loads import LoadStatus
-from ingest_manager.selection import Selection
+from ingest_manager.operations.selection import Selection
+from ingest_manager.queues.events import message_body, parse_message
 
 
 @dataclass

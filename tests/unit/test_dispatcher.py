@@ -13,15 +13,12 @@ from support.fakes import FakeDelivery, FakeLedger, FakePublisher, FakeWorker
 from support.scrapes import Scrape
 from support.testbed import eventually
 
-from ingest_manager.dispatcher import Dispatcher
 from ingest_manager.errors import PermanentError, ServerDown, TransientError
-from ingest_manager.events import ObjectEvent, message_body
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.measures import Measures
-from ingest_manager.metrics import ManagerMetrics
-from ingest_manager.outages import Outages
-from ingest_manager.replay_order import Replay
-from ingest_manager.settlements import (
+from ingest_manager.ledger.loads import Load, LoadStatus
+from ingest_manager.ledger.replay_order import Replay
+from ingest_manager.loading.dispatcher import Dispatcher
+from ingest_manager.loading.outages import Outages
+from ingest_manager.loading.settlements import (
     Busy,
     HandedOn,
     Retry,
@@ -31,8 +28,11 @@ from ingest_manager.settlements import (
     Settlement,
     Unplaced,
 )
-from ingest_manager.settler import Settler
-from ingest_manager.worker_pool import WorkerDied
+from ingest_manager.loading.settler import Settler
+from ingest_manager.loading.worker_pool import WorkerDied
+from ingest_manager.monitoring.measures import Measures
+from ingest_manager.monitoring.metrics import ManagerMetrics
+from ingest_manager.queues.events import ObjectEvent, message_body
 
 
 class Scene:

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest_manager.commands.display import print_report
-from ingest_manager.verify import Difference, Report
+from ingest_manager.operations.verify import Difference, Report
 
 
 def test_differences_reasons_and_counts_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ingest_manager.customer_state import CustomerState
-from ingest_manager.drain import Drain, Drained, what_is_left
+from ingest_manager.monitoring.customer_state import CustomerState
+from ingest_manager.operations.drain import Drain, Drained, what_is_left
 
 NOTHING: dict[str, Any] = {
     "customer": "acme",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_manager.errors import UnusableMessage
-from ingest_manager.events import ObjectEvent, message_body, parse_message
+from ingest_manager.queues.events import ObjectEvent, message_body, parse_message
 
 CASES = Path(__file__).parent.parent / "cases"
 

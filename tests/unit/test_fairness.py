@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_manager.fairness import BIG_BYTES, FairQueue, Turn
+from ingest_manager.loading.fairness import BIG_BYTES, FairQueue, Turn
 
 
 def filled(workers: int, *offers: tuple[str, str, int]) -> FairQueue[str]:

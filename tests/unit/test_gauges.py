@@ -7,12 +7,12 @@ from support.fakes import FakeGrants, FakeLedger, FakePauses, FakeStore
 from support.scrapes import Scrape
 
 from bucket_policies.customers import Customer
-from ingest_manager.broker import QueueState
-from ingest_manager.customer_state import Observer, Records
 from ingest_manager.errors import ServerDown, TransientError
-from ingest_manager.gauges import Gauges, Views
-from ingest_manager.loads import LoadStatus
-from ingest_manager.metrics import ManagerMetrics, Problem
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.monitoring.customer_state import Observer, Records
+from ingest_manager.monitoring.gauges import Gauges, Views
+from ingest_manager.monitoring.metrics import ManagerMetrics, Problem
+from ingest_manager.queues.broker import QueueState
 
 
 class House:

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from ingest_manager.health import Health
+from ingest_manager.monitoring.health import Health
 
 
 def health(**given: Any) -> Health:

@@ -7,9 +7,9 @@ from typing import Any
 from support import fakes
 from support.fakes import FakeLedger
 
-from ingest_manager.history import LoadQuery, find_loads
-from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import Load, LoadStatus
+from ingest_manager.ledger.history import LoadQuery, find_loads
+from ingest_manager.ledger.load_filter import LoadFilter
+from ingest_manager.ledger.loads import Load, LoadStatus
 
 
 class CountingLedger(FakeLedger):

@@ -7,10 +7,10 @@ from typing import cast
 import pytest
 from typing_extensions import override
 
-from ingest_manager.cassandra_session import CassandraSession
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import ServerDown
 from ingest_manager.housekeeping import Housekeeping, _not_taken_up
-from ingest_manager.reconcile import Reconciler
+from ingest_manager.operations.reconcile import Reconciler
 from ingest_manager.settings import Settings
 
 SECONDS = 60  # until a test gives up

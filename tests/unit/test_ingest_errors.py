@@ -18,7 +18,7 @@ from cassandra import (
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionShutdown
 
-from ingest_manager.cassandra_session import CassandraSession, driver_faults, fault_of
+from ingest_manager.cassandra.cassandra_session import CassandraSession, driver_faults, fault_of
 from ingest_manager.errors import IngestError, PermanentError, ServerDown, TransientError, UnknownResult
 
 TIMED_OUT = WriteTimeout("late", consistency=6, required_responses=2, received_responses=1, write_type=5)

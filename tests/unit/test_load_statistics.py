@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support import fakes
 
-from ingest_manager.load_statistics import LoadStatistics, Period, Seconds, statistics_of
-from ingest_manager.loads import LoadFigures, LoadStatus
+from ingest_manager.ledger.load_statistics import LoadStatistics, Period, Seconds, statistics_of
+from ingest_manager.ledger.loads import LoadFigures, LoadStatus
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

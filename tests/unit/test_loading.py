@@ -20,19 +20,12 @@ from customer_ingestapps.cells import READER_VERSION
 from customer_ingestapps.contract import Files
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
-from ingest_manager.claims import Claimed
 from ingest_manager.errors import LeaseLost, ObjectGone, PermanentError, ServerDown, TransientError
-from ingest_manager.load_filter import LoadFilter
-from ingest_manager.loads import LoadFigures, LoadStatus
-from ingest_manager.object_store import ObjectVersion, OpenObject
-from ingest_manager.settlements import (
-    Busy,
-    HandedOn,
-    Retry,
-    Returned,
-    Settled,
-    Unplaced,
-)
+from ingest_manager.ledger.claims import Claimed
+from ingest_manager.ledger.load_filter import LoadFilter
+from ingest_manager.ledger.loads import LoadFigures, LoadStatus
+from ingest_manager.loading.settlements import Busy, HandedOn, Retry, Returned, Settled, Unplaced
+from ingest_manager.objects.object_store import ObjectVersion, OpenObject
 
 
 def test_effects_of_a_load_come_in_the_order_that_a_crash_can_repeat() -> None:

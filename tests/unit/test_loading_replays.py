@@ -15,13 +15,10 @@ from support.loading_scene import APP, GOOD, ONE_BAD, Scene, settled
 
 from customer_ingestapps.errors import ContractError
 from ingest_manager.errors import ServerDown
-from ingest_manager.loads import LoadStatus
-from ingest_manager.replay_order import Replay
-from ingest_manager.settlements import (
-    Assignment,
-    Busy,
-    Settled,
-)
+from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.ledger.replay_order import Replay
+from ingest_manager.loading.settlements import Busy, Settled
 
 
 def replay(after: int = 0, *, is_forced: bool = False) -> Assignment:

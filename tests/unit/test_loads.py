@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest_manager.loads import Finding, Load, LoadStatus, inspect
+from ingest_manager.ledger.loads import Finding, Load, LoadStatus, inspect
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MINE, THEIRS = uuid.UUID(int=1), uuid.UUID(int=2)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ingest_manager.measures import Measures
+from ingest_manager.monitoring.measures import Measures
 
 
 class Clock:

@@ -10,7 +10,7 @@ from support.cql_values import app, read
 from support.hostile_parquet import bomb
 
 from customer_ingestapps.errors import FileRejected
-from ingest_manager.memory_limit import limit_memory
+from ingest_manager.loading.memory_limit import limit_memory
 
 LIMIT_MIB = 128
 PAGE_MIB = 200

@@ -7,10 +7,10 @@ from support import fakes
 from support.scrapes import Scrape
 
 from customer_ingestapps.reasons import page
-from ingest_manager.customer_state import CustomerState
-from ingest_manager.loads import LoadStatus
-from ingest_manager.measures import Measures
-from ingest_manager.metrics import Figures, ManagerMetrics, reason_label
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.monitoring.customer_state import CustomerState
+from ingest_manager.monitoring.measures import Measures
+from ingest_manager.monitoring.metrics import Figures, ManagerMetrics, reason_label
 
 
 def scrape(metrics: ManagerMetrics) -> Scrape:

@@ -17,10 +17,10 @@ from support.scrapes import Scrape
 from bucket_policies.api import GrantedFile, OfferedFile, RefusedFile
 from bucket_policies.metrics import AuthMetrics, WebMetrics
 from bucket_policies.rules import Violation
-from ingest_manager.customer_state import CustomerState
-from ingest_manager.loads import LoadStatus
-from ingest_manager.measures import STAGES, Measures
-from ingest_manager.metrics import Figures, ManagerMetrics
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.monitoring.customer_state import CustomerState
+from ingest_manager.monitoring.measures import STAGES, Measures
+from ingest_manager.monitoring.metrics import Figures, ManagerMetrics
 from ingest_manager.status_service import METRICS_PREFIX
 
 DOCS = Path(__file__).parent.parent.parent / "docs"

@@ -2,8 +2,8 @@
 
 import json
 
-from ingest_manager.metrics import ManagerMetrics
-from ingest_manager.metrics_service import Probe, answer_to
+from ingest_manager.monitoring.metrics import ManagerMetrics
+from ingest_manager.monitoring.metrics_service import Probe, answer_to
 
 
 def probe() -> Probe:

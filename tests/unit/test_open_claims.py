@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest_manager.open_claims import OpenClaims
+from ingest_manager.ledger.open_claims import OpenClaims
 
 
 class Rows:

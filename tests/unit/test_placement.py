@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.token_rings import KEYSPACE, MadeCluster, simple, vnodes
 
-from ingest_manager.placement import Placement, routing_keys
+from ingest_manager.cassandra.placement import Placement, routing_keys
 
 LAST = 7 * 10**18
 FOUR_RANGES = {

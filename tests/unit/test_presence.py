@@ -6,11 +6,11 @@ import pytest
 from support import fakes
 from support.fakes import FakeStore
 
-from ingest_manager.archive import Archive
 from ingest_manager.errors import ObjectGone
-from ingest_manager.loads import Load
-from ingest_manager.object_store import ObjectVersion
-from ingest_manager.presence import present_loads
+from ingest_manager.ledger.loads import Load
+from ingest_manager.loading.archive import Archive
+from ingest_manager.objects.object_store import ObjectVersion
+from ingest_manager.operations.presence import present_loads
 
 
 class CountingStore(FakeStore):

@@ -16,13 +16,13 @@ from customer_ingestapps.cql_types import CqlType
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reason
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.archive import Archive
+from ingest_manager.cassandra.row_finder import _shown
+from ingest_manager.cassandra.stored_values import reader_of
 from ingest_manager.errors import IngestError, ServerDown, TransientError
-from ingest_manager.loads import Load
-from ingest_manager.readback import ReadBack
-from ingest_manager.row_finder import _shown
-from ingest_manager.stored_values import reader_of
-from ingest_manager.verify import Report
+from ingest_manager.ledger.loads import Load
+from ingest_manager.loading.archive import Archive
+from ingest_manager.operations.readback import ReadBack
+from ingest_manager.operations.verify import Report
 
 CONTRACT = AppContract(
     files={"keys": ["**.csv"], "format": "csv", "null_words": ["NA"]},

@@ -9,10 +9,10 @@ from support import fakes
 from support.fakes import FakeLedger, FakePublisher, FakeStore
 
 from ingest_manager.errors import ObjectGone, TransientError
-from ingest_manager.events import parse_message
-from ingest_manager.loads import LoadStatus
-from ingest_manager.reconcile import Reconciled, Reconciler, event_of_version
-from ingest_manager.replay_order import Replay
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.ledger.replay_order import Replay
+from ingest_manager.operations.reconcile import Reconciled, Reconciler
+from ingest_manager.queues.events import event_of_version, parse_message
 
 MINUTE = timedelta(minutes=1)
 

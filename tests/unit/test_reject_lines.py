@@ -11,7 +11,7 @@ from customer_ingestapps.reasons import Reason, Reject
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.errors import PermanentError
-from ingest_manager.reject_lines import RejectLine, reject_lines
+from ingest_manager.operations.reject_lines import RejectLine, reject_lines
 
 HEADER = ("id", '"na,me"')
 

@@ -12,13 +12,13 @@ from support import fakes
 from support.fakes import FakeLedger, FakePublisher, FakeRegistry, FakeStore
 
 from customer_ingestapps.registry import IngestApp
-from ingest_manager.archive import Archive
 from ingest_manager.errors import ServerDown
-from ingest_manager.events import ObjectEvent, message_body, parse_message
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.replay import Plan, Replayer
-from ingest_manager.replay_order import Hindrance, Replay
-from ingest_manager.selection import Selection
+from ingest_manager.ledger.loads import Load, LoadStatus
+from ingest_manager.ledger.replay_order import Hindrance, Replay
+from ingest_manager.loading.archive import Archive
+from ingest_manager.operations.replay import Plan, Replayer
+from ingest_manager.operations.selection import Selection
+from ingest_manager.queues.events import ObjectEvent, message_body, parse_message
 
 APP = IngestApp("acme", "people", "abc", Path(), fakes.people_contract())
 SAME = "abc-r1"

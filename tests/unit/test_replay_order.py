@@ -7,8 +7,8 @@ import pytest
 from support import fakes
 
 from ingest_manager.errors import UnusableMessage
-from ingest_manager.loads import LoadStatus
-from ingest_manager.replay_order import Hindrance, Replay, hindrance, is_stuck
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.ledger.replay_order import Hindrance, Replay, hindrance, is_stuck
 
 ID = uuid.UUID(int=7)
 SAME, OTHER = "abc-r1", "def-r1"

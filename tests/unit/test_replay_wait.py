@@ -10,8 +10,8 @@ from support import fakes
 from support.fakes import FakeLedger
 
 from ingest_manager.errors import TransientError
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.replay_wait import Awaited, wait_for
+from ingest_manager.ledger.loads import Load, LoadStatus
+from ingest_manager.operations.replay_wait import Awaited, wait_for
 
 
 @pytest.mark.parametrize(

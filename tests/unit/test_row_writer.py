@@ -9,12 +9,12 @@ import pytest
 from cassandra.query import PreparedStatement
 from support.fakes import people_contract
 
-from ingest_manager.batches import BatchLimits, cut_batches, read_limits
-from ingest_manager.cassandra_session import UNSET, unlogged_batch
+from ingest_manager.cassandra.batches import BatchLimits, cut_batches, read_limits
+from ingest_manager.cassandra.cassandra_session import UNSET, unlogged_batch
+from ingest_manager.cassandra.pace import MOST, START, Pace
+from ingest_manager.cassandra.placement import Placement
+from ingest_manager.cassandra.row_writer import RowWriter, TableWriter
 from ingest_manager.errors import IngestError, PermanentError, ServerDown, TransientError
-from ingest_manager.pace import MOST, START, Pace
-from ingest_manager.placement import Placement
-from ingest_manager.row_writer import RowWriter, TableWriter
 
 LATE = TransientError("late")
 DOWN = ServerDown("gone", server="cassandra")

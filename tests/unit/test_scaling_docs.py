@@ -17,15 +17,16 @@ from typer.main import get_command
 
 from benchmarks.__main__ import Part
 from bucket_policies.metrics import AuthMetrics, Catalogue
-from ingest_manager import app, broker
+from ingest_manager import app
 from ingest_manager.cli import cli
-from ingest_manager.fairness import BIG_BYTES
-from ingest_manager.health import _TURN_SECONDS
-from ingest_manager.measures import STAGES
-from ingest_manager.metrics import ManagerMetrics
-from ingest_manager.metrics_service import Probe, answer_to
+from ingest_manager.loading.fairness import BIG_BYTES
+from ingest_manager.monitoring.health import _TURN_SECONDS
+from ingest_manager.monitoring.measures import STAGES
+from ingest_manager.monitoring.metrics import ManagerMetrics
+from ingest_manager.monitoring.metrics_service import Probe, answer_to
+from ingest_manager.queues import broker
+from ingest_manager.queues.topology import EVENTS_BY_BUCKET, UNROUTED_QUEUE, queue_of
 from ingest_manager.settings import Settings
-from ingest_manager.topology import EVENTS_BY_BUCKET, UNROUTED_QUEUE, queue_of
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = (DOCS / "scaling.md").read_text()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support import fakes
 
-from ingest_manager.loads import LoadStatus
-from ingest_manager.selection import Selection
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.operations.selection import Selection
 
 MINUTE = timedelta(minutes=1)
 LOAD = fakes.load(LoadStatus.FAILED, "in/people.csv", reason="app_refused", app_version="abc-r1")

@@ -8,8 +8,8 @@ from support import fakes
 from support.fakes import FakeDelivery, FakeLedger, FakePublisher, Published
 
 from ingest_manager.errors import PermanentError, ServerDown, TransientError
-from ingest_manager.loads import LoadStatus
-from ingest_manager.settler import Settler
+from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.loading.settler import Settler
 
 PAUSES = (1, 10, 60)
 BODY = b'{"Records": []}'

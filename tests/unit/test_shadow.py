@@ -11,11 +11,11 @@ from support.fakes import FakeLedger, FakeStore
 
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
-from ingest_manager.archive import Archive
-from ingest_manager.loads import Load, LoadStatus
-from ingest_manager.row_writer import MISSING
-from ingest_manager.shadow import ObjectShadow, Shadow, read_new_version
-from ingest_manager.shadow_comparison import NOT_SET, packed, unpacked
+from ingest_manager.apps.shadow import ObjectShadow, Shadow, read_new_version
+from ingest_manager.apps.shadow_comparison import NOT_SET, packed, unpacked
+from ingest_manager.cassandra.row_writer import MISSING
+from ingest_manager.ledger.loads import Load, LoadStatus
+from ingest_manager.loading.archive import Archive
 
 PEOPLE = """
 [files]

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest_manager.commands.statistics_tables import print_statistics
-from ingest_manager.load_statistics import LoadStatistics, Seconds
-from ingest_manager.loads import LoadStatus
+from ingest_manager.ledger.load_statistics import LoadStatistics, Seconds
+from ingest_manager.ledger.loads import LoadStatus
 
 ACME = LoadStatistics(
     customer="acme",

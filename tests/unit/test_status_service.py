@@ -15,7 +15,7 @@ from support.fakes import FakeLedger, FakeStore
 
 from bucket_policies import tokens
 from ingest_manager.errors import ServerDown, TransientError
-from ingest_manager.loads import LoadStatus
+from ingest_manager.ledger.loads import LoadStatus
 from ingest_manager.status_service import Sources, create_app
 
 with warnings.catch_warnings():  # starlette's own notice, about the client that its test client uses

@@ -6,8 +6,8 @@ import pytest
 from support import fakes
 
 from ingest_manager.commands.status_table import print_state
-from ingest_manager.customer_state import CustomerState
-from ingest_manager.platform_state import PlatformState
+from ingest_manager.monitoring.customer_state import CustomerState
+from ingest_manager.monitoring.platform_state import PlatformState
 
 FIGURES: dict[str, Any] = {
     "customer": "acme",

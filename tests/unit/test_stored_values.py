@@ -8,7 +8,7 @@ import pytest
 from cassandra import cqltypes
 
 from customer_ingestapps.cql_types import parse_type
-from ingest_manager.stored_values import reader_of
+from ingest_manager.cassandra.stored_values import reader_of
 
 DAY_ZERO = 2**31
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from customer_ingestapps.contract import AppContract
-from ingest_manager.errors import PermanentError, TransientError
-from ingest_manager.tables import (
+from ingest_manager.cassandra.tables import (
     check_table,
     create_statement,
     declare_keyspace,
@@ -17,6 +16,7 @@ from ingest_manager.tables import (
     keyspace_differences,
     quoted,
 )
+from ingest_manager.errors import PermanentError, TransientError
 
 PRESENT = {
     "time_hour": ("timestamp", "partition_key", 0),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ingest_manager import topology
+from ingest_manager.queues import topology
 
 DAY_MS = 86_400_000
 

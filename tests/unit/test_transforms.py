@@ -18,7 +18,7 @@ from customer_ingestapps.readers.rows import Limits
 from customer_ingestapps.reading import Chunk, read_chunks, read_untransformed
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
-from ingest_manager.accounts import Accounts
+from ingest_manager.loading.accounts import Accounts
 
 COLUMNS = {"id": "int", "name": "text", "price": "double", "day": "date", "paid": "boolean", "tags": "text"}
 FRUIT = b"ID,Name,price\n1,apple,0.5\n2,pear,0.7\n3,plum,1\n"

@@ -21,7 +21,7 @@ from fetchdata.errors import AnswerError, FetchdataError, UsageError
 from fetchdata.progress import Watcher
 from fetchdata.validation import Validation
 from fetchdata.verdicts import Verdicts
-from ingest_manager.check import Check
+from ingest_manager.apps.check import Check
 
 PEOPLE = """
 [files]

@@ -9,8 +9,8 @@ from support import fakes
 from support.fakes import FakeLedger, FakeStore
 
 from ingest_manager.errors import ObjectGone
-from ingest_manager.loads import Load, LoadStatus, Place
-from ingest_manager.verify import Report, Verification
+from ingest_manager.ledger.loads import Load, LoadStatus, Place
+from ingest_manager.operations.verify import Report, Verification
 
 
 class Scene:

@@ -1,0 +1,1 @@
+"""The life of an app: proposed, checked, planned, tried beside the one in force."""

@@ -1,0 +1,1 @@
+"""The customers' tables: one session, rows in batches, and what is stored."""

@@ -1,0 +1,1 @@
+"""From a delivery to its end: who takes it, the life of a load, where its object goes."""

@@ -1,0 +1,1 @@
+"""How the platform stands: metrics, gauges, health, each customer's state."""

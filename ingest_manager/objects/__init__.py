@@ -1,0 +1,1 @@
+"""MinIO as the manager sees it."""

@@ -1,0 +1,1 @@
+"""What ops do and what runs by itself: replay, reconcile, verify, dead letters, rejects."""

@@ -1,0 +1,1 @@
+"""RabbitMQ: its topology, what lies in it, and what a message says."""

@@ -1,0 +1,1 @@
+"""Customers' code: processes of its own, without rights, within limits."""
