@@ -1,6 +1,6 @@
 # One file for every command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status secrets test check bench profile reliability fetchdata.pyz
+.PHONY: help setup demo up down status secrets test lint check bench profile reliability fetchdata.pyz
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
@@ -37,10 +37,12 @@ test: setup ## Run every test, on real servers of their own
 	$(PYTHON) -m servers install
 	$(PYTHON) -m pytest
 
-check: setup ## Run linters, type checks and unit tests: seconds, no servers
+lint: setup ## Run linters and type checks
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
+
+check: lint ## Run linters, type checks and unit tests: minutes, no servers
 	$(PYTHON) -m pytest tests/unit
 
 bench: setup ## Load beside the best loaders and the servers' own ceiling: an hour and more, see docs/performance.md
