@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from bucket_policies.cli import app
+from bucket_policies.cli import app, main
 
 PASSWORD = "a-word-nobody-guesses"
 
@@ -45,3 +46,24 @@ def test_add_says_that_the_buckets_are_to_come_and_passwd_that_the_password_is_s
     before = (folder / "users.json").read_text()
     assert answered("passwd", "acme") == {"customer": "acme", "password_set": True}
     assert (folder / "users.json").read_text() != before
+
+
+@pytest.mark.parametrize("words", [["plan"], ["apply"], ["usage"], ["usage", "acme"], ["passwd", "acme"]])
+def test_folder_of_documents_that_is_not_there_is_a_fault_of_its_setting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    shutil.rmtree(folder / "customers")
+    monkeypatch.setenv("BUCKET_POLICIES_S3_URL", "http://127.0.0.1:9")
+    for user in ("ADMIN", "GRANTER", "MANAGER"):
+        for part in ("ACCESS_KEY", "SECRET_KEY"):
+            monkeypatch.setenv(f"BUCKET_POLICIES_{user}_{part}", "a-word-of-this-test")
+    monkeypatch.setattr("sys.argv", ["bucket-policies", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"bucket-policies: BUCKET_POLICIES_DIR: {folder}/customers cannot be read: "
+        "No such file or directory; set it to the folder that has customers/ with the customers' documents\n"
+    )
