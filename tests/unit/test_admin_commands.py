@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bucket_policies import removal
+from bucket_policies import logs, removal
 from bucket_policies.cli import app, main
 from bucket_policies.customers import Customer, CustomerDirectory
 from bucket_policies.errors import MirrorError, PolicyError, UnreachableError
@@ -32,6 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in os.environ:
         if name.startswith("BUCKET_POLICIES_"):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(logs, "configure", lambda: None)  # it is of the process, which other tests share
     monkeypatch.setenv("BUCKET_POLICIES_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "customers").mkdir()
