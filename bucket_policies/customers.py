@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bucket_policies.constraints import Constraints, parse_constraints
-from bucket_policies.errors import DocumentError
+from bucket_policies.errors import DocumentError, SettingsError
 from bucket_policies.rules import escaped
 
 STAGING_PREFIX = "staging-"
@@ -117,7 +117,7 @@ class CustomerDirectory:
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """What `current` had to refuse: one line per document's file name."""
+        """What `current` had to refuse: one line per document's file name, or for the folder, with a `/`."""
         return MappingProxyType(self._snapshot.problems)
 
     def current(self) -> Mapping[str, Customer]:
@@ -126,7 +126,7 @@ class CustomerDirectory:
         try:
             stamps = self._stamps()
         except OSError as error:
-            problems = {self._folder.name: f"cannot be read: {error.strerror}"}
+            problems = {f"{self._folder.name}/": f"cannot be read: {error.strerror}"}
             self._snapshot = _Snapshot(None, before.customers, problems)
         else:
             if stamps != before.stamps:
@@ -156,6 +156,22 @@ class CustomerDirectory:
                 if customer_id in last_good:
                     customers[customer_id] = last_good[customer_id]
         return _Snapshot(stamps, customers, problems)
+
+
+def open_directory(folder: Path) -> CustomerDirectory:
+    """Give the documents to a command that ends by itself; a folder that is not there is a wrong setting.
+
+    Raises:
+        SettingsError: the folder cannot be read.
+    """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise SettingsError(
+            f"BUCKET_POLICIES_DIR: {folder} cannot be read: {error.strerror}; "
+            "set it to the folder that has customers/ with the customers' documents"
+        ) from error
+    return CustomerDirectory(folder)
 
 
 def _is_document(name: str) -> bool:

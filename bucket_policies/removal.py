@@ -4,15 +4,15 @@ First the password goes, then the document is put aside; by it MinIO denies what
 the customer. What stays can be deleted by hand, or is there again when the customer comes back.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bucket_policies import users
 from bucket_policies.customer_documents import put_aside
 from bucket_policies.customers import Customer
-from bucket_policies.errors import PolicyError, UnfinishedError
+from bucket_policies.errors import NotGivenError, PolicyError, UnfinishedError
 from bucket_policies.grant_store import CassandraSession, GrantStore
 from bucket_policies.minio_parts import service_parts
 from bucket_policies.mirror import Holding, Mirror, apply
@@ -28,8 +28,8 @@ class Belongings:
     holdings: Sequence[tuple[str, Holding]]
     """With the system's name, MinIO first."""
 
-    not_told: Sequence[str]
-    """A line for each system that could not be asked."""
+    not_told: Sequence[tuple[str, PolicyError]]
+    """Each system that could not be asked, and why."""
 
     staged_files: int
 
@@ -64,13 +64,27 @@ def look(minio: Administration, mirrors: Sequence[Mirror], customer: Customer) -
     """
     used = measure(minio, customer, None)
     holdings = [("MinIO", one) for one in _buckets(customer, used)]
-    not_told = []
+    not_told: list[tuple[str, PolicyError]] = []
     for mirror in mirrors:
         try:
             holdings += [(mirror.name, holding) for holding in mirror.holdings(customer)]
         except PolicyError as error:
-            not_told.append(str(error))
+            not_told.append((mirror.name, error))
     return Belongings(holdings, not_told, used.staged_files)
+
+
+def left_to_do(customer: Customer, not_told: Iterable[tuple[str, PolicyError]]) -> Iterator[str]:
+    """Tell what the admin has to look for itself: once removed, no command looks for a customer again."""
+    kept = {
+        "RabbitMQ": f"queue {customer.queue}",
+        "Cassandra": f'keyspace "{customer.keyspace}", and the loads of {customer.id} in the ledger',
+    }
+    for system, error in not_told:
+        what = kept.get(system, f"what is named after {customer.id}")
+        yield (
+            f"{system} was not looked at: {error}; what it has of {customer.id} stays and is not listed: "
+            f"when it answers, look there by hand for: {what}"
+        )
 
 
 def _buckets(customer: Customer, used: Usage) -> Iterator[Holding]:
@@ -90,15 +104,25 @@ def end(minio: Administration, customer: Customer, settings: MirrorSettings) -> 
     """
     users.remove_password(settings.users_document, customer.id)
     aside = put_aside(settings.folder, customer.id)
-    _end_grants(customer)
+    faults = list(_end_grants(customer))
     try:
         differences = apply(minio, service_parts(minio, settings))
     except PolicyError as error:
-        return aside, [str(error)]
-    return aside, [f"{one.what}: {one.error}" for one in differences if one.error]
+        return aside, [*faults, _still_open(str(error))]
+    refused = (f"{one.what}: {one.error}" for one in differences if one.error)
+    return aside, [*faults, *map(_still_open, refused)]
 
 
-def _end_grants(customer: Customer) -> None:
-    """Free the promised bytes now; where Cassandra cannot be asked, they are free when the grants end."""
-    with suppress(PolicyError), closing(CassandraSession(read_settings(GrantSettings))) as session:
-        GrantStore(session).end(customer.id)
+def _still_open(fault: str) -> str:
+    return f"what is signed or lent holds until `bucket-policies apply`: {fault}"
+
+
+def _end_grants(customer: Customer) -> Iterator[str]:
+    """Free the promised bytes now; yield why not, where a Cassandra that is known here could not be asked."""
+    try:
+        with closing(CassandraSession(read_settings(GrantSettings))) as session:
+            GrantStore(session).end(customer.id)
+    except NotGivenError:
+        return
+    except PolicyError as error:
+        yield f"the grants of {customer.id} are not ended, nothing is to do: they end by themselves: {error}"

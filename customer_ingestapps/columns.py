@@ -49,11 +49,17 @@ class Declared(BaseModel):
 
 
 def _as_template(text: object) -> object:
-    return parse_template(text) if isinstance(text, str) else text
+    return parse_template(_checked_text(text))
 
 
 def _as_layout(text: object) -> object:
-    return parse_layout(text) if isinstance(text, str) else text
+    return parse_layout(_checked_text(text))
+
+
+def _checked_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it takes a text")  # noqa: TRY004 - pydantic lets TypeErrors through
+    return value
 
 
 def _as_tuple(value: object) -> object:
@@ -86,7 +92,7 @@ class Column(Declared):
     null_words: Words = ()
     """Texts that mean no value in this column, in quotes or not."""
 
-    trim: bool = False
+    trim: Annotated[bool, Field(strict=True)] = False
     """Whether white space around a value is taken off."""
 
     decimal_mark: Literal[".", ","] = "."
@@ -94,7 +100,7 @@ class Column(Declared):
     thousands_mark: Literal[",", ".", " ", "'", "_", "\u00a0", "\u202f"] | None = None
     """May stand between groups of three digits."""
 
-    places: Annotated[int, Field(ge=0, le=100)] | None = None
+    places: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
     """The most digits behind the point that a value may have."""
 
     round: Rounding | None = None

@@ -7,14 +7,15 @@ declared has one documented default, an unknown key or a value that is not allow
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from customer_ingestapps.columns import MARKS, Column, Declared, as_column
+from customer_ingestapps.contract_faults import NAME, OPTION, fault_of
 from customer_ingestapps.cql_types import NAMES, CqlType, UserTypes, parse_type
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.transforms import RESERVED, TransformDeclaration
@@ -51,7 +52,7 @@ def _checked_type_name(name: str) -> str:
     return name
 
 
-_FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+_FieldName = Annotated[str, Field(pattern=NAME)]
 _Fields = Annotated[Mapping[_FieldName, str], Field(min_length=1)]
 
 
@@ -111,13 +112,13 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-_OptionText = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+_OptionText = Annotated[str, BeforeValidator(_as_text), Field(pattern=OPTION)]
 
 
 class Table(Declared):
     """`[table]`: where the rows go. An option that is not declared is left as the table has it."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     partition_key: tuple[str, ...] = Field(min_length=1)
     clustering_key: tuple[str, ...] = ()
 
@@ -179,19 +180,19 @@ class AppContract(Declared):
         for name, times in Counter(self.table.key).items():
             if name not in self.columns:
                 raise ValueError(
-                    f"table: key column {name!r} is not one of [columns]: {', '.join(self.columns)}"
+                    f"[table]: key column {name!r} is not one of [columns]: {', '.join(self.columns)}"
                 )
             if times > 1:
-                raise ValueError(f"table: column {name!r} stands twice in the key")
+                raise ValueError(f"[table]: column {name!r} stands twice in the key")
             if self.columns[name].empty == "null":
-                raise ValueError(f'columns.{name}.empty: "null" is not allowed for a key column')
+                raise ValueError(f'[columns] {name}.empty: "null" is not allowed for a key column')
         return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         for folded, times in Counter(map(fold, self.columns)).items():
             if times > 1:
-                raise ValueError(f"columns: two names differ from {folded!r} in case only")
+                raise ValueError(f"[columns]: two names differ from {folded!r} in case only")
         return self
 
     @model_validator(mode="after")
@@ -200,9 +201,11 @@ class AppContract(Declared):
             read = {fold(name) for name in self.transform.columns}
             taken = read.union(*map(self.sources, self.columns)) & RESERVED
             if taken:
-                raise ValueError(f"columns: {min(taken)!r} is what batches of a transform have of their own")
+                raise ValueError(
+                    f"[columns]: {min(taken)!r} is what batches of a transform have of their own"
+                )
             if len(read) < len(self.transform.columns):
-                raise ValueError("transform.columns: two names differ in case only")
+                raise ValueError("[transform] columns: two names differ in case only")
         return self
 
     def by_format(self) -> Iterator[Self]:
@@ -224,7 +227,7 @@ def _type_faults(types: UserTypes) -> Iterator[str]:
         try:
             parse_type(f"frozen<{name}>", types)
         except ValueError as error:
-            yield f"types.{name}: {error}"
+            yield f"[types] {name}: {error}"
 
 
 def _column_faults(contract: AppContract) -> Iterator[str]:
@@ -232,13 +235,13 @@ def _column_faults(contract: AppContract) -> Iterator[str]:
         try:
             cql = parse_type(column.type, contract.types)
         except ValueError as error:
-            yield f"columns.{name}.type = {column.type!r}: {error}"
+            yield f"[columns] {name}.type: {error}"
             continue
         try:
             column.check_options(cql)
             _check_use(contract, name, cql)
         except ValueError as error:
-            yield f"columns.{name}: {error}"
+            yield f"[columns] {name}: {error}"
 
 
 def _check_use(contract: AppContract, name: str, cql: CqlType) -> None:
@@ -270,14 +273,22 @@ def load_contract(document: Path) -> AppContract:
     try:
         return AppContract.model_validate(tomllib.loads(document.read_text("utf-8")))
     except ValidationError as error:
-        faults = [_fault(detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()]
-    except (OSError, ValueError) as error:  # TOML's and UTF-8's errors are ValueErrors
-        faults = [str(error)]
+        faults = [fault_of(detail, _keys_of) for detail in error.errors()]
+    except OSError as error:
+        faults = [f"cannot be read: {error.strerror}"]
+    except UnicodeDecodeError as error:
+        faults = [f"is not in UTF-8, write it so: {error}"]
+    except ValueError as error:  # TOML's own
+        faults = [f"is no TOML: {error}"]
     lines = [line for fault in faults for line in fault.splitlines()]
     raise ContractError("\n".join(f"{document}: {line}" for line in lines))
 
 
-def _fault(where: tuple[int | str, ...], message: str, value: Any) -> str:
-    key = ".".join(str(part) for part in where if part != "[key]")
-    shown = f" = {value!r}" if isinstance(value, str | int | float | bool) else ""
-    return f"{key}{shown}: {message.removeprefix('Value error, ')}".removeprefix(": ")
+def _keys_of(section: str) -> Iterable[str]:
+    models: Mapping[str, type[Declared]] = {
+        "files": Files,
+        "table": Table,
+        "columns": Column,
+        "transform": TransformDeclaration,
+    }
+    return models.get(section, AppContract).model_fields

@@ -6,7 +6,7 @@ ones stay in force, so that a slip of the admin rejects nobody's file.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -47,6 +47,17 @@ class _Snapshot:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class Survey:
+    """Every app of a customer's folder, sound or not."""
+
+    apps: tuple[IngestApp, ...]
+    """Those that could be read, by name; one with a fault of its code or beside others is among them."""
+
+    faults: Mapping[str, tuple[str, ...]]
+    """By the name of the app's folder, in its order; no app is in force while there is one."""
+
+
 class Registry:
     """Every customer's apps, as the folder has them now; cheap to ask for every file, from any thread."""
 
@@ -79,6 +90,10 @@ class Registry:
             raise ContractError(snapshot.problem)
         return snapshot.apps
 
+    def survey(self, customer: str) -> Survey:
+        """Look at each of a customer's apps as it is now, whatever is in force."""
+        return survey(self._root / customer, has_code=self._has_code)
+
     def pick(self, customer: str, key: str) -> IngestApp:
         """Give the app that takes an object.
 
@@ -106,50 +121,71 @@ def read_apps(folder: Path, *, has_code: bool = True) -> tuple[IngestApp, ...]:
     """Read the apps of one customer's folder.
 
     Raises:
-        ContractError: an app breaks the contract, or two of them want the same key or table.
+        ContractError: an app breaks the contract, or two of them want the same key or table; with all faults.
     """
+    found = survey(folder, has_code=has_code)
+    if found.faults:
+        lines = (line for lines in found.faults.values() for line in lines)
+        raise ContractError("\n".join(dict.fromkeys(lines)))  # what is between two apps is told of both
+    return found.apps
+
+
+def survey(folder: Path, *, has_code: bool = True) -> Survey:
+    """Look at each app of one customer's folder, whatever is wrong with another."""
     own, others = folder / DECLARATION, sorted(folder.glob(f"*/{DECLARATION}"))
+    apps: list[IngestApp] = []
+    faults: dict[str, list[str]] = {}
     if own.exists() and others:
-        raise ContractError(
-            f"{own}: stands beside {others[0]}; allowed is one app, or one folder for each of several"
-        )
-    declarations = [own] if own.exists() else others
-    apps = tuple(app for declaration in declarations for app in _read_app(folder.name, declaration))
-    for one, other in combinations(apps, 2):
-        _check_apart(one, other)
-    for app in apps if has_code else ():
-        _check_code(app)
-    return apps
+        told = f"{own}: stands beside {others[0]}; allowed is one app, or one folder for each of several"
+        faults[folder.name] = [told]
+    for declaration in [own, *others] if own.exists() else others:
+        try:
+            apps += _read_app(folder.name, declaration)
+        except (ContractError, OSError) as error:  # OSError: a file went away meanwhile
+            faults.setdefault(declaration.parent.name, []).extend(str(error).splitlines())
+    for names, fault in _faults_among(apps, has_code=has_code):
+        for name in sorted(names):
+            faults.setdefault(name, []).append(fault)
+    return Survey(tuple(apps), {name: tuple(lines) for name, lines in faults.items()})
 
 
-def _read_app(customer: str, declaration: Path) -> Iterator[IngestApp]:
+def _faults_among(apps: Iterable[IngestApp], *, has_code: bool) -> Iterator[tuple[set[str], str]]:
+    """Yield what is wrong with apps that could be read, with the names of those that it is about."""
+    read = list(apps)
+    for one, other in combinations(read, 2):
+        for fault in _faults_between(one, other):
+            yield {one.name, other.name}, fault
+    for app in {app.folder: app for app in read}.values() if has_code else ():
+        for fault in _code_faults(app):
+            yield {app.name}, fault
+
+
+def _read_app(customer: str, declaration: Path) -> list[IngestApp]:
     folder = declaration.parent
     version = _version(folder)
-    for contract in load_contract(declaration).by_format():
-        yield IngestApp(customer, folder.name, version, folder, contract)
+    return [
+        IngestApp(customer, folder.name, version, folder, contract)
+        for contract in load_contract(declaration).by_format()
+    ]
 
 
-def _check_code(app: IngestApp) -> None:
-    """Raise ContractError where code is declared and not there, or there and not declared."""
+def _code_faults(app: IngestApp) -> Iterator[str]:
+    """Yield where code is declared and not there, or there and not declared."""
     declared = app.contract.transform is not None and app.contract.transform.kind == "python"
     if declared and not (app.folder / CODE).is_file():
-        raise ContractError(f'{app.folder / DECLARATION}: transform.kind = "python" needs {CODE} beside it')
+        yield f'{app.folder / DECLARATION}: transform.kind = "python" needs {CODE} beside it'
     if not declared and (app.folder / CODE).exists():
-        raise ContractError(f'{app.folder / CODE}: is run only where [transform] says kind = "python"')
+        yield f'{app.folder / CODE}: is run only where [transform] says kind = "python"'
 
 
-def _check_apart(one: IngestApp, other: IngestApp) -> None:
+def _faults_between(one: IngestApp, other: IngestApp) -> Iterator[str]:
     is_one = one.folder == other.folder
     both = f"{one.folder / DECLARATION}" + ("" if is_one else f" and {other.folder / DECLARATION}")
     for left, right in product(one.contract.files.keys, other.contract.files.keys):
         if globs.overlap(left, right):
-            raise ContractError(
-                f"{both}: files.keys {left!r} and {right!r} can take the same key; only one app may"
-            )
+            yield f"{both}: files.keys {left!r} and {right!r} can take the same key; only one app may"
     if not is_one and one.contract.table.name == other.contract.table.name:
-        raise ContractError(
-            f"{both}: table.name = {one.contract.table.name!r}: only one app may fill a table"
-        )
+        yield f"{both}: table.name = {one.contract.table.name!r}: only one app may fill a table"
 
 
 def _files(folder: Path) -> list[Path]:

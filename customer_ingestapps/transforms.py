@@ -41,16 +41,16 @@ class TransformDeclaration(Declared):
     missing_rows: Literal["refuse", "drop"] = "refuse"
     """What a row means that is not in the answer: a fault of the app, or that it is dropped."""
 
-    memory_mib: Annotated[int, Field(ge=64)] = 512
+    memory_mib: Annotated[int, Field(strict=True, ge=64)] = 512
     """What the app's processes may take together."""
 
-    seconds_per_batch: Annotated[float, Field(gt=0)] = 30
+    seconds_per_batch: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] = 30
     """How long one answer may take."""
 
-    cpu_seconds_per_batch: Annotated[float, Field(gt=0)] = 30
+    cpu_seconds_per_batch: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] = 30
     """How much time of the processor one answer may take."""
 
-    answer_mib: Annotated[int, Field(ge=1)] = 32
+    answer_mib: Annotated[int, Field(strict=True, ge=1)] = 32
     """How large one answer may be."""
 
     @model_validator(mode="after")

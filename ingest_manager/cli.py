@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from bucket_policies import command_line, logs
-from bucket_policies.customers import CustomerDirectory
+from bucket_policies.customers import open_directory
 from bucket_policies.errors import SettingsError
 from bucket_policies.listening import open_listener
 from customer_ingestapps.errors import IngestAppError
@@ -68,7 +68,7 @@ def set_up(*, as_json: AsJson = False) -> None:
     with cassandra_session.connect(settings) as session:
         setup.ensure_ledger(session, settings)
         setup.ensure_topology(settings)
-        directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
+        directory = open_directory(settings.bucket_policies_dir / "customers")
         for customer in directory.current().values():
             misfits = setup.ensure_customer(session, registry, settings, customer)
             for app, problem in misfits.items():

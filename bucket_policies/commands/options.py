@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bucket_policies.customers import Customer, CustomerDirectory, check_customer_id
+from bucket_policies.customers import Customer, check_customer_id, open_directory
 from bucket_policies.errors import DocumentError
 from bucket_policies.rules import escaped
 from bucket_policies.settings import DocumentSettings
@@ -20,8 +20,9 @@ def customer_of(settings: DocumentSettings, customer_id: str) -> Customer:
 
     Raises:
         DocumentError: it has none, or one that is refused.
+        SettingsError: the folder of documents cannot be read.
     """
-    directory = CustomerDirectory(settings.customers_folder)
+    directory = open_directory(settings.customers_folder)
     if customer := directory.current().get(customer_id):
         return customer
     if problem := directory.problems.get(f"{customer_id}.json"):

@@ -8,7 +8,7 @@ import typer
 
 from bucket_policies import logs, mirror
 from bucket_policies.commands.options import AsJson
-from bucket_policies.customers import CustomerDirectory
+from bucket_policies.customers import open_directory
 from bucket_policies.errors import DocumentError, PolicyError, UnreachableError
 from bucket_policies.minio_parts import wanted_parts
 from bucket_policies.mirror import Difference, Part, System
@@ -64,7 +64,7 @@ def apply(*, as_json: AsJson = False) -> None:
 def _compare(act: Act) -> Findings:
     logs.configure()
     settings = read_settings(MirrorSettings)
-    directory = CustomerDirectory(settings.customers_folder)
+    directory = open_directory(settings.customers_folder)
     customers = list(directory.current().values())
     found = Findings(refused={**directory.problems, **_problem_of_users(settings)}, customers=len(customers))
     minio = open_administration(settings)

@@ -12,6 +12,7 @@ import typer
 from bucket_policies import logs, removal
 from bucket_policies.commands.options import AsJson, TheCustomer, customer_of
 from bucket_policies.customers import Customer
+from bucket_policies.errors import UnreachableError
 from bucket_policies.mirror import Holding
 from bucket_policies.other_systems import other_systems
 from bucket_policies.removal import Belongings
@@ -32,6 +33,7 @@ def remove(
 
     Its document is put aside in customers-removed/, its password is forgotten; what was signed or lent for it
     stops at once. Buckets, rows and history stay, and are there again when the customer is added again.
+    Where RabbitMQ or Cassandra is away, it says what is left to look for, and exits with 4.
 
     \b
     Examples:
@@ -46,7 +48,7 @@ def remove(
     minio = open_administration(settings)
     with other_systems() as others:
         belongings = removal.look(minio, others.mirrors, known)
-    not_told = [*others.left_out, *belongings.not_told]
+    not_told = [*others.left_out, *(str(error) for _, error in belongings.not_told)]
     if not as_json:
         _show(f"{known.id} has", ((system, holding.what) for system, holding in belongings.holdings))
         for line in not_told:
@@ -56,12 +58,12 @@ def remove(
     if not (yes or typer.confirm(f"End the logins and uploads of {known.id}? Nothing is deleted.", err=True)):
         raise typer.Exit(1)
     aside, faults = removal.end(minio, known, settings)
+    faults += removal.left_to_do(known, belongings.not_told)
     if as_json:
         typer.echo(json.dumps(_document(known, aside, belongings, not_told=not_told, faults=faults)))
     else:
         _tell(known, aside, belongings)
-    _tell_faults(faults)
-    raise typer.Exit(1 if faults else 0)
+    raise typer.Exit(_tell_faults(faults, belongings))
 
 
 def _document(
@@ -89,11 +91,13 @@ def _tell(customer: Customer, aside: Path, belongings: Belongings) -> None:
     typer.echo(f"to have it back: {back}")
 
 
-def _tell_faults(faults: Iterable[str]) -> None:
+def _tell_faults(faults: Iterable[str], belongings: Belongings) -> int:
+    """Print what could not be done; return the exit code."""
+    code = 0
     for fault in faults:
-        typer.echo(
-            f"bucket-policies: what is signed or lent holds until `bucket-policies apply`: {fault}", err=True
-        )
+        typer.echo(f"bucket-policies: {fault}", err=True)
+        code = 1
+    return 4 if any(isinstance(error, UnreachableError) for _, error in belongings.not_told) else code
 
 
 def _deletions(holdings: Iterable[Holding]) -> Iterable[tuple[str, str]]:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bucket_policies import logs
 from bucket_policies.commands.options import AsJson, customer_of
-from bucket_policies.customers import CustomerDirectory
+from bucket_policies.customers import open_directory
 from bucket_policies.errors import NotGivenError
 from bucket_policies.grant_store import CassandraSession, GrantStore
 from bucket_policies.settings import GrantSettings, MirrorSettings, read_settings
@@ -39,7 +39,7 @@ def usage(
     """
     logs.configure()
     settings = read_settings(MirrorSettings)
-    directory = CustomerDirectory(settings.customers_folder)
+    directory = open_directory(settings.customers_folder)
     chosen = [customer_of(settings, customer)] if customer else list(directory.current().values())
     minio = open_administration(settings)
     with _granted() as granted:

@@ -1,18 +1,17 @@
-"""The apps that there are, as people and scripts see them; a customer's apps that are refused say why."""
+"""The apps that there are, as people and scripts see them, each with what is wrong with it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
 from bucket_policies.customers import Customer
-from customer_ingestapps.errors import ContractError
-from customer_ingestapps.registry import IngestApp, Registry
+from customer_ingestapps.registry import IngestApp, Registry, Survey
 from customer_ingestapps.samples import find_sample
 from ingest_manager.loading.current_app import label_of
 
 
 class AppView(BaseModel):
-    """One app, or what is wrong with all of a customer's."""
+    """One app, sound or not; without a name, a customer that has none."""
 
     customer: str
     app: str | None = None
@@ -26,19 +25,28 @@ class AppView(BaseModel):
     columns: Mapping[str, str] = {}
     sample: str | None = None
     problem: str | None = None
+    """Why it takes no file: every fault, one a line."""
 
 
 def list_apps(registry: Registry, customers: Iterable[Customer]) -> Iterator[AppView]:
     """Yield every app of some customers, by name."""
     for customer in customers:
-        try:
-            apps = registry.apps(customer.id)
-        except ContractError as error:
-            yield AppView(customer=customer.id, problem=str(error))
-            continue
-        yield from map(_view_of, whole_apps(apps))
-        if not apps:
+        found = registry.survey(customer.id)
+        views = {app.name: _view_of(app) for app in whole_apps(found.apps)}
+        for name in sorted(views.keys() | found.faults):
+            view = views.get(name, AppView(customer=customer.id, app=name))
+            yield view.model_copy(update={"problem": _problem(found, name)})
+        if not views and not found.faults:
             yield AppView(customer=customer.id, problem="has no app: every object will be rejected")
+
+
+def _problem(found: Survey, name: str) -> str | None:
+    if name in found.faults:
+        return "\n".join(found.faults[name])
+    if found.faults:
+        broken = ", ".join(sorted(found.faults))
+        return f"sound, but not taken up: a customer's apps are refused as a whole, until mended: {broken}"
+    return None
 
 
 def whole_apps(apps: Iterable[IngestApp]) -> list[IngestApp]:

@@ -27,8 +27,9 @@ def print_apps(views: Iterable[AppView]) -> None:
     for view in views:
         name = "/".join(filter(None, (view.customer, view.app)))
         cells = (name, view.kind, view.version, view.format, " ".join(view.keys), view.table)
-        count = str(len(view.columns)) if view.app else ""
-        table.add_row(*_shown(cells), count, *_shown((view.sample or "-" if view.app else "", view.problem)))
+        count = str(len(view.columns)) if view.columns else ""
+        problem = "\n".join(_shown((view.problem or "").splitlines()))
+        table.add_row(*_shown(cells), count, *_shown([view.sample or "-" if view.columns else ""]), problem)
     print_table(table)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
+from bucket_policies.customers import Customer, is_customer_id, open_directory
 from bucket_policies.errors import SettingsError
 from bucket_policies.grant_store import GrantStore
 from ingest_manager.cassandra import cassandra_session
@@ -61,8 +61,12 @@ def open_observer(settings: Settings) -> Iterator[Observer]:
 
 
 def documents_of(settings: FolderSettings) -> Mapping[str, Customer]:
-    """Return the customers that have a document, by id."""
-    return CustomerDirectory(settings.bucket_policies_dir / "customers").current()
+    """Return the customers that have a document, by id.
+
+    Raises:
+        SettingsError: the folder of documents cannot be read.
+    """
+    return open_directory(settings.bucket_policies_dir / "customers").current()
 
 
 def named_customer(
@@ -83,9 +87,9 @@ def customers_of(settings: FolderSettings, only: str | None = None) -> list[Cust
     """Return the customers that have a document, or the one that is named.
 
     Raises:
-        SettingsError: all were asked for, and not every document can be used.
+        SettingsError: all were asked for, and not every document can be used, or the folder cannot be read.
     """
-    directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
+    directory = open_directory(settings.bucket_policies_dir / "customers")
     customers = directory.current()
     if only is None and directory.problems:
         problems = "; ".join(f"{document}: {problem}" for document, problem in directory.problems.items())

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import typer
 
-from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id
+from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id, open_directory
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager.commands.options import AsJson, OneCustomer, named_customer, open_observer
@@ -29,7 +29,7 @@ def status(customer: OneCustomer = None, as_json: AsJson = False) -> None:
       3. ingest-manager status --json
     """
     settings = Settings()
-    directory = CustomerDirectory(settings.bucket_policies_dir / "customers")
+    directory = open_directory(settings.bucket_policies_dir / "customers")
     documents = directory.current()
     with open_observer(settings) as observer:
         if customer is None:

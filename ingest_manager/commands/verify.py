@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bucket_policies.customers import Customer, CustomerDirectory
+from bucket_policies.customers import Customer, open_directory
 from customer_ingestapps.registry import Registry
 from ingest_manager.cassandra import cassandra_session
 from ingest_manager.cassandra.cassandra_session import CassandraSession
@@ -67,7 +67,7 @@ def _report(
     min_age = timedelta(seconds=settings.reconcile_min_age_seconds)
     paused = PauseStore(session).current()
     verification = Verification(store, connect_ledger(settings, session), min_age, paused=paused)
-    with_document = CustomerDirectory(settings.bucket_policies_dir / "customers").current()
+    with_document = open_directory(settings.bucket_policies_dir / "customers").current()
     others = verification.known_customers() - with_document.keys()
     if customer is not None:
         others &= {customer}

@@ -108,7 +108,7 @@ def test_object_of_a_refused_app_tells_everybody_why_it_waits(platform: Platform
         [load] = eventually(lambda: platform.history(customer), what="a load that is held")
         assert (load["status"], load["upload_id"], load["attempts"]) == ("queued", "u1", 0)
         assert load["message"].startswith("waits until its customer is taken up: ")
-        assert "columns.id.type = 'integer'" in load["message"]
+        assert "[columns] id.type: 'integer' is not a type" in load["message"]
         report = platform.verify(customer)
         assert report["waiting"] == [{"customer": customer, "why": load["message"], "count": 1}]
         (platform.apps / customer / "people" / "app.toml").write_text(PEOPLE_APP)

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,8 +35,8 @@ from ingest_manager.operations.readback import ReadBack
 from ingest_manager.operations.verify import Difference, Verification
 from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import Settings
+from support.prepared import BIN, run_command
 
-BIN = Path(sys.executable).parent
 T = TypeVar("T")
 
 PEOPLE_APP = """
@@ -176,15 +175,7 @@ class Platform:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of our commands to its end, however it ends."""
-        return subprocess.run(
-            [BIN / arguments[0], *arguments[1:]],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return run_command(arguments, environment=self.environment, folder=self.folder)
 
     def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start a long-running command; its log goes to the test's folder."""

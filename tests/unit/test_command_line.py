@@ -6,7 +6,8 @@ import pytest
 import typer
 
 from bucket_policies.errors import SettingsError
-from ingest_manager.commands.options import customers_of
+from ingest_manager.commands import status
+from ingest_manager.commands.options import customers_of, documents_of
 from ingest_manager.settings import Settings
 
 DOCUMENT = '{"formats":[".csv"],"number_files":10,"data_sizes":4096}'
@@ -48,10 +49,20 @@ def test_all_customers_cannot_be_had_where_one_document_is_refused(settings: Set
     assert [customer.id for customer in customers_of(settings, "acme")] == ["acme"]
 
 
-def test_a_folder_of_documents_that_is_not_there_is_not_one_without_customers(tmp_path: Path) -> None:
-    wanted = "not every customer is known, .*: customers: cannot be read: No such file or directory"
+def test_a_folder_of_documents_that_is_not_there_is_not_one_without_customers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path / "nowhere")
+    missing = tmp_path / "nowhere" / "customers"
+    wanted = f"^BUCKET_POLICIES_DIR: {missing} cannot be read: No such file or directory; set it to"
+    for asked in (None, "acme"):
+        with pytest.raises(SettingsError, match=wanted):
+            customers_of(settings, asked)
     with pytest.raises(SettingsError, match=wanted):
-        customers_of(settings_of(tmp_path / "nowhere"))
+        documents_of(settings)
+    monkeypatch.setattr(status, "Settings", lambda: settings)
+    with pytest.raises(SettingsError, match=wanted):
+        status.status()
 
 
 def test_address_that_is_none_is_refused_by_its_setting(tmp_path: Path) -> None:

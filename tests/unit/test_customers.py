@@ -120,7 +120,7 @@ def test_folder_that_vanishes_and_returns_stops_nobody(folder, tmp_path_factory)
     shutil.move(folder, away)
 
     assert list(directory.current()) == ["acme"]
-    assert directory.problems == {folder.name: "cannot be read: No such file or directory"}
+    assert directory.problems == {f"{folder.name}/": "cannot be read: No such file or directory"}
 
     shutil.move(away, folder)
     assert list(directory.current()) == ["acme"]
