@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 
 from ingest_manager.commands import display
-from ingest_manager.commands.options import AsJson, OneCustomer, Since, moment_of, open_ledger
+from ingest_manager.commands.options import (
+    AsJson,
+    OneCustomer,
+    Since,
+    check_customer,
+    moment_of,
+    open_ledger,
+)
 from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
 from ingest_manager.ledger.loads import LoadStatus
 from ingest_manager.settings import Settings
@@ -38,8 +45,11 @@ def history(
         status=status,
         limit=limit,
     )
-    with open_ledger(Settings()) as ledger:
+    settings = Settings()
+    with open_ledger(settings) as ledger:
         loads = find_loads(ledger, query)
+        if customer is not None and not loads:
+            check_customer(ledger, settings, customer)
     if as_json:
         for load in loads:
             typer.echo(LoadView.of(load).model_dump_json())
