@@ -1,6 +1,7 @@
 """The command `ingest-manager history`: what became of the objects."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Self
 
 import typer
 
@@ -14,10 +15,27 @@ from ingest_manager.commands.options import (
     open_ledger,
 )
 from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
-from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.settings import Settings
 
 MOST_LOADS = 1_000_000  # of one answer
+
+
+class OpsLoadView(LoadView):
+    """A load as ops see it."""
+
+    attempts_allowed: int
+    """So many, and it ends as failed."""
+
+    retry_at: datetime | None
+    """When the next attempt is due, where one is waited for."""
+
+    @classmethod
+    def of_ops(cls, load: Load, attempts_allowed: int) -> Self:
+        """Return the view of a load that may be tried so often."""
+        retry_at = load.retry_at if load.status is LoadStatus.WAITING else None
+        shown = LoadView.of(load).model_dump()
+        return cls(**shown, attempts_allowed=attempts_allowed, retry_at=retry_at)
 
 
 def history(
@@ -52,6 +70,6 @@ def history(
             check_customer(ledger, settings, customer)
     if as_json:
         for load in loads:
-            typer.echo(LoadView.of(load).model_dump_json())
+            typer.echo(OpsLoadView.of_ops(load, settings.attempts).model_dump_json())
     else:
-        display.print_loads(loads)
+        display.print_loads(loads, settings.attempts)

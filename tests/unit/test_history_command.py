@@ -1,7 +1,9 @@
 """What `history` tells: of customers that nobody knows, and of loads that wait for a retry."""
 
+import json
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from support.fakes import FakeLedger
 
 from bucket_policies import command_line
 from ingest_manager.cli import cli
-from ingest_manager.ledger.loads import Load
+from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.settings import Settings
 
 command = import_module("ingest_manager.commands.history")
@@ -71,3 +73,37 @@ def test_customer_without_loads_is_known_by_its_document(
 ) -> None:
     assert scene.run("--customer", "bolt", "--json") == 0
     assert capsys.readouterr() == ("", "")
+
+
+def rows(text: str) -> dict[str, str]:
+    """What the table says of each object, behind its counts."""
+    lines = [line.split(maxsplit=7) for line in text.splitlines()[1:]]
+    return {line[2]: line[7].rstrip() if len(line) == 8 else "" for line in lines}
+
+
+def test_load_that_waits_for_a_retry_says_which_attempt_it_had_and_when_the_next_is(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    due = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+    entered(
+        scene,
+        fakes.load(LoadStatus.WAITING, "due.csv", attempts=2, retry_at=due, message="timed out"),
+        fakes.load(LoadStatus.WAITING, "when.csv", attempts=1),
+        fakes.load(LoadStatus.LOADING, "third.csv", attempts=3, retry_at=due),
+        fakes.load(LoadStatus.LOADED, "once.csv", attempts=1, retry_at=due),
+    )
+    assert scene.run() == 0
+    assert rows(capsys.readouterr().out) == {
+        "acme/due.csv": "attempt 2 of 5, next at 02-03 04:05:06; timed out",
+        "acme/when.csv": "attempt 1 of 5",
+        "acme/third.csv": "3 attempts",
+        "acme/once.csv": "",
+    }
+    assert scene.run("--json") == 0
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {one["key"]: (one["attempts"], one["attempts_allowed"], one["retry_at"]) for one in shown} == {
+        "due.csv": (2, 5, "2026-02-03T04:05:06Z"),
+        "when.csv": (1, 5, None),
+        "third.csv": (3, 5, None),
+        "once.csv": (1, 5, None),
+    }
