@@ -158,7 +158,7 @@ class Ordering:
             return self._wait()
         except KeyboardInterrupt:
             customers = {load.customer for load in self.plan.loads}
-            of_one = f" --customer {customers.pop()}" if len(customers) == 1 else ""
+            of_one = f" --customer {customers.pop()}" if len(customers) == 1 and not self._events() else ""
             shows = f"`ingest-manager history{of_one}` shows what becomes of them"
             told = f"the waiting was interrupted, the loads of replay {self.plan.id} go on; {shows}"
             typer.echo(f"ingest-manager: {told}", err=True)
