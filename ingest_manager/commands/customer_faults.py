@@ -1,4 +1,4 @@
-"""Faults of single customers in a command over all: the others have their turn, the end names whose failed."""
+"""Faults of single customers in a command over all: the others have their turn, and the end names it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

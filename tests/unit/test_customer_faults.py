@@ -33,7 +33,7 @@ class Scene:
         secret = SimpleNamespace(get_secret_value=lambda: "")
         settings: dict[str, Any] = {"bucket_policies_dir": folder, "amqp_url": secret, "token_key": secret}
         publisher = FakePublisher()
-        publisher.close = lambda: None  # type: ignore[attr-defined]  # nothing to end
+        publisher.close = lambda: None  # nothing to end
         replaced = {
             "Settings": lambda: Settings.model_construct(**settings),
             "connect_store": lambda _: self.store,
