@@ -14,10 +14,6 @@ from ingest_manager.errors import IngestError, PermanentError, ServerDown, Serve
 log = structlog.get_logger(__name__)
 
 _SERVERS = frozenset(get_args(ServerName))
-_TOLD = {
-    True: ("a server is away, this is tried again until it is back", "a server is back"),
-    False: ("this failed and is tried again until it succeeds", "this succeeds again"),
-}
 
 
 @dataclass(slots=True)
@@ -52,7 +48,7 @@ class Absences:
         with self._lock:
             if missing not in self._absences:
                 self._absences[missing] = _Absence(self._clock())
-                log.warning(_TOLD[missing in _SERVERS][0], action=work, missing=missing, error=str(error))
+                _tell_gone(work, missing, str(error))
             self._absences[missing].noticed_by.add(work)
 
     def _end(self, work: str) -> None:
@@ -62,7 +58,23 @@ class Absences:
                 if not absence.noticed_by:
                     del self._absences[missing]
                     away = round(self._clock() - absence.since, 1)
-                    log.info(_TOLD[missing in _SERVERS][1], action=work, missing=missing, away_seconds=away)
+                    _tell_back(work, missing, away)
+
+
+def _tell_gone(work: str, missing: str, error: str) -> None:
+    facts = {"missing": missing, "error": error}
+    if missing in _SERVERS:
+        log.warning("a server is away, this is tried again until it is back", action=work, **facts)
+    else:
+        log.warning("this failed and is tried again until it succeeds", action=work, **facts)
+
+
+def _tell_back(work: str, missing: str, away_seconds: float) -> None:
+    facts = {"missing": missing, "away_seconds": away_seconds}
+    if missing in _SERVERS:
+        log.info("a server is back", action=work, **facts)
+    else:
+        log.info("this succeeds again", action=work, **facts)
 
 
 def _missing(error: IngestError) -> str:
