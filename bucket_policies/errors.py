@@ -79,3 +79,8 @@ class UnreachableError(PolicyError):
     def __init__(self, server: str, detail: str) -> None:
         super().__init__(f"{server} does not answer: {detail}")
         self.server = server
+
+
+def see_that_it_runs(detail: str, setting: str) -> str:
+    """Return what a client said of a server's address, on one line, and what to do."""
+    return f"{' '.join(detail.split())}; see that it runs there and that {setting} is right"

@@ -20,7 +20,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
-from bucket_policies.errors import GrantError, UnreachableError
+from bucket_policies.errors import GrantError, UnreachableError, see_that_it_runs
 from bucket_policies.settings import GrantSettings
 
 # Tombstones slow reads down, and one dropped early can at worst bring a grant back until its TTL ends.
@@ -210,10 +210,11 @@ def driver_errors() -> Iterator[None]:
     except REFUSALS as error:
         raise GrantError(f"Cassandra refused: {_one_line(error)}") from error
     except NO_ANSWERS as error:
-        raise UnreachableError("Cassandra", _one_line(error)) from error
+        told = see_that_it_runs(_one_line(error), "BUCKET_POLICIES_CASSANDRA_HOSTS")
+        raise UnreachableError("Cassandra", told) from error
 
 
 def _one_line(error: Exception) -> str:
     by_host = getattr(error, "errors", None)
-    cause = next(iter(by_host.values())) if isinstance(by_host, dict) and by_host else error
-    return " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
+    host, cause = next(iter(by_host.items())) if isinstance(by_host, dict) and by_host else ("", error)
+    return " ".join(f"{host} {type(cause).__name__}: {cause}".split())[:300]

@@ -22,7 +22,7 @@ from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 from pydantic import SecretStr
 
-from bucket_policies.errors import StoreError, UnreachableError
+from bucket_policies.errors import StoreError, UnreachableError, see_that_it_runs
 from bucket_policies.settings import AuthSettings, MirrorSettings, StoreSettings
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def minio_errors(what: str) -> Iterator[None]:
         message = f"MinIO refused {what}: {reason.get('Message', 'without a reason')}"
         raise StoreError(message, reason.get("Code", "")) from error
     except (BotoConnectionError, HTTPClientError, urllib3.exceptions.HTTPError) as error:
-        raise UnreachableError("MinIO", " ".join(str(error).split())) from error
+        raise UnreachableError("MinIO", see_that_it_runs(str(error), "BUCKET_POLICIES_S3_URL")) from error
     except BotoCoreError as error:
         raise StoreError(f"MinIO was not asked for {what}: {error}") from error
 

@@ -11,9 +11,10 @@ IngestError
 └── UnusableMessage      no event of the store: dead-letter it
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
+from urllib.parse import urlsplit
 
 ServerName = Literal["cassandra", "minio", "rabbitmq"]
 
@@ -62,6 +63,32 @@ class ServerDown(IngestError):  # noqa: N818 - a state of the world, no fault of
     def __init__(self, message: str, server: ServerName) -> None:
         super().__init__(message, server)
         self.server: ServerName = server
+
+
+_ADDRESS_SETTING: Mapping[ServerName, str] = {
+    "cassandra": "INGEST_MANAGER_CASSANDRA_HOSTS",
+    "minio": "INGEST_MANAGER_S3_URL",
+    "rabbitmq": "INGEST_MANAGER_AMQP_URL",
+}
+
+
+def server_down(server: ServerName, told: str, address: str, why: str = "") -> ServerDown:
+    """Return the fault of a server that cannot be reached, with where it was looked for and what to do.
+
+    Args:
+        server: which.
+        told: what is the matter, without a colon.
+        address: host and port, without a login.
+        why: what the client said, without a login.
+    """
+    where = f"{address}, {why}" if why else address
+    step = f"see that it runs there and that {_ADDRESS_SETTING[server]} is right"
+    return ServerDown(f"{told}: {where}; {step}", server=server)
+
+
+def host_and_port(url: str) -> str:
+    """Return the host and port that a URL names, and nothing else of it: it may hold a login."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class GivenBack(IngestError):  # noqa: N818 - a decision, no fault

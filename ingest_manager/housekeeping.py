@@ -15,8 +15,9 @@ from bucket_policies.customers import Customer, CustomerDirectory, is_customer_i
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
 from ingest_manager import setup
+from ingest_manager.absences import Absences
 from ingest_manager.cassandra.cassandra_session import CassandraSession
-from ingest_manager.errors import IngestError, PermanentError, TransientError
+from ingest_manager.errors import PermanentError, TransientError
 from ingest_manager.ledger.loads import NOT_TAKEN_UP
 from ingest_manager.ledger.pauses import Pause, PauseStore
 from ingest_manager.monitoring.metrics import Problem
@@ -55,6 +56,7 @@ class Housekeeping(threading.Thread):
         self._problems: dict[str, str] = {}
         self._held: dict[str, str] = {}  # customers whose objects wait, and why
         self._turned_at = time.time()
+        self._absences = Absences()
         self._over = threading.Event()
         self._next_reconcile = 0.0
         self._reconciling = self._reconciling_thread()
@@ -80,17 +82,15 @@ class Housekeeping(threading.Thread):
         self._over.set()
 
     def run(self) -> None:
-        """Keep house until stopped; what fails is tried again at the next turn."""
+        """Keep house until stopped; what fails is tried again at the next turn, and told once."""
         while not self._over.is_set():
-            try:
+            with self._absences.noticed_by("housekeeping"):
                 is_due = not self._reconciling.is_alive() and time.monotonic() >= self._next_reconcile
                 self.take_up_customers(afresh=is_due)
                 if is_due:
                     self.restore_topology()
                     self._reconciling = self._reconciling_thread()
                     self._reconciling.start()
-            except IngestError as error:
-                log.warning("housekeeping is tried again", action="housekeeping", error=str(error))
             self._turned_at = time.time()
             self._over.wait(self._settings.documents_seconds)
         if self._reconciling.ident is not None:
@@ -148,11 +148,9 @@ class Housekeeping(threading.Thread):
         return threading.Thread(target=self._reconcile_once, name="reconcile", daemon=True)
 
     def _reconcile_once(self) -> None:
-        try:
+        with self._absences.noticed_by("reconcile"):
             self.reconcile()
             self._next_reconcile = time.monotonic() + self._settings.reconcile_seconds
-        except IngestError as error:
-            log.warning("reconciling is tried again", action="reconcile", error=str(error))
 
     def _misfits_of(self, customers: Iterable[Customer]) -> dict[str, str]:
         """Return why apps' tables do not fit: their loads are tried again, those of other apps go on."""

@@ -25,7 +25,14 @@ from cassandra.policies import (
 )
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement, dict_factory
 
-from ingest_manager.errors import IngestError, PermanentError, ServerDown, TransientError, UnknownResult
+from ingest_manager.errors import (
+    IngestError,
+    PermanentError,
+    ServerDown,
+    TransientError,
+    UnknownResult,
+    server_down,
+)
 from ingest_manager.settings import Settings
 
 UNSET: object = UNSET_VALUE
@@ -278,6 +285,15 @@ def connect(settings: Settings) -> CassandraSession:
     Raises:
         ServerDown: no host answers, or the login is refused.
     """
+    try:
+        return _connected(settings)
+    except IngestError as error:
+        told, _, why = error.message.partition(": ")
+        hosts = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
+        raise server_down("cassandra", told, hosts, why) from error
+
+
+def _connected(settings: Settings) -> CassandraSession:
     with driver_faults():  # a name that nobody knows is found out here
         driver_cluster = cluster.Cluster(
             settings.cassandra_hosts,
@@ -295,9 +311,9 @@ def connect(settings: Settings) -> CassandraSession:
     try:
         with driver_faults():
             return CassandraSession(driver_cluster, driver_cluster.connect())
-    except IngestError as error:
+    except IngestError:
         driver_cluster.shutdown()
-        raise ServerDown(error.message, server="cassandra") from error
+        raise
 
 
 def _profiles(settings: Settings) -> dict[object, Any]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest_manager.apps.check import CheckView, RejectView
-from ingest_manager.ledger.loads import Load
+from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.operations.dead_letters import DeadLetterView, SecondLook
 from ingest_manager.operations.replay import Plan
 from ingest_manager.operations.verify import Report
@@ -20,12 +20,12 @@ _FILE_WIDTH = 200  # columns, where no terminal says how many it has
 _SHOWN = 10  # loads of a replay, reasons to wait
 
 
-def print_loads(loads: list[Load]) -> None:
-    """Print a line for each load."""
-    print_table(_history_table(loads))
+def print_loads(loads: list[Load], attempts: int) -> None:
+    """Print a line for each load; `attempts` is how many one has before it ends as failed."""
+    print_table(_history_table(loads, attempts))
 
 
-def _history_table(loads: list[Load]) -> Table:
+def _history_table(loads: list[Load], attempts: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("object", overflow="fold")
@@ -36,17 +36,20 @@ def _history_table(loads: list[Load]) -> Table:
     for load in loads:
         event_at = f"{load.event_at:%m-%d %H:%M:%S}" if load.event_at else ""
         counts = (load.rows_read, load.rows_written, load.rows_rejected)
-        why = one_line("; ".join(filter(None, _notes(load))))
+        why = one_line("; ".join(filter(None, _notes(load, attempts))))
         table.add_row(event_at, one_line(f"{load.customer}/{load.key}"), load.status, *map(str, counts), why)
     return table
 
 
-def _notes(load: Load) -> Iterator[str | None]:
+def _notes(load: Load, attempts: int) -> Iterator[str | None]:
     if load.replays:
         yield "replayed" if load.replays == 1 else f"replayed {load.replays} times"
     if load.discarded_at:
         yield f"discarded by {load.discarded_by}"
-    if load.attempts > 1:
+    if load.status is LoadStatus.WAITING:
+        due = f", next at {load.retry_at:%m-%d %H:%M:%S}" if load.retry_at else ""
+        yield f"attempt {load.attempts} of {attempts}{due}"
+    elif load.attempts > 1:
         yield f"{load.attempts} attempts"
     yield load.message or load.reason
 

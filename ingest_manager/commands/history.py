@@ -1,16 +1,41 @@
 """The command `ingest-manager history`: what became of the objects."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Self
 
 import typer
 
 from ingest_manager.commands import display
-from ingest_manager.commands.options import AsJson, OneCustomer, Since, moment_of, open_ledger
+from ingest_manager.commands.options import (
+    AsJson,
+    OneCustomer,
+    Since,
+    check_customer,
+    moment_of,
+    open_ledger,
+)
 from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
-from ingest_manager.ledger.loads import LoadStatus
+from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.settings import Settings
 
 MOST_LOADS = 1_000_000  # of one answer
+
+
+class OpsLoadView(LoadView):
+    """A load as ops see it."""
+
+    attempts_allowed: int
+    """So many, and it ends as failed."""
+
+    retry_at: datetime | None
+    """When the next attempt is due, where one is waited for."""
+
+    @classmethod
+    def of_ops(cls, load: Load, attempts_allowed: int) -> Self:
+        """Return the view of a load that may be tried so often."""
+        retry_at = load.retry_at if load.status is LoadStatus.WAITING else None
+        shown = LoadView.of(load).model_dump()
+        return cls(**shown, attempts_allowed=attempts_allowed, retry_at=retry_at)
 
 
 def history(
@@ -38,10 +63,13 @@ def history(
         status=status,
         limit=limit,
     )
-    with open_ledger(Settings()) as ledger:
+    settings = Settings()
+    with open_ledger(settings) as ledger:
         loads = find_loads(ledger, query)
+        if customer is not None and not loads:
+            check_customer(ledger, settings, customer)
     if as_json:
         for load in loads:
-            typer.echo(LoadView.of(load).model_dump_json())
+            typer.echo(OpsLoadView.of_ops(load, settings.attempts).model_dump_json())
     else:
-        display.print_loads(loads)
+        display.print_loads(loads, settings.attempts)

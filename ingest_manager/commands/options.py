@@ -1,6 +1,6 @@
 """What the commands of `ingest-manager` share: their options, and what these name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -78,9 +78,24 @@ def named_customer(
         ServerDown: whether there are traces cannot be told.
     """
     if name not in documents and not (is_customer_id(name) and observer.has_traces(name)):
-        known = ", ".join(documents) or "none"
-        raise typer.BadParameter(f"{name!r} is no customer; the customers are {known}")
+        raise _no_customer(documents, name)
     return {name: documents.get(name)}
+
+
+def check_customer(ledger: Ledger, settings: FolderSettings, name: str) -> None:
+    """Make sure that a customer has, or ever had, loads, or else a document.
+
+    Raises:
+        BadParameter: nobody knows it.
+        SettingsError: the folder of documents cannot be read.
+    """
+    if name not in ledger.customers() and name not in (documents := documents_of(settings)):
+        raise _no_customer(documents, name)
+
+
+def _no_customer(documents: Iterable[str], name: str) -> typer.BadParameter:
+    known = ", ".join(documents) or "none"
+    return typer.BadParameter(f"{name!r} is no customer; the customers are {known}")
 
 
 def customers_of(settings: FolderSettings, only: str | None = None) -> list[Customer]:
@@ -97,7 +112,7 @@ def customers_of(settings: FolderSettings, only: str | None = None) -> list[Cust
     if only is None:
         return list(customers.values())
     if only not in customers:
-        raise typer.BadParameter(f"{only!r} is no customer; the customers are {', '.join(customers)}")
+        raise _no_customer(customers, only)
     return [customers[only]]
 
 

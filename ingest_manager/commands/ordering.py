@@ -10,6 +10,7 @@ from uuid import UUID
 
 import typer
 
+from bucket_policies.command_line import INTERRUPTED
 from bucket_policies.customers import Customer
 from customer_ingestapps.registry import Registry
 from ingest_manager.commands import display
@@ -116,7 +117,7 @@ class Ordering:
         outcomes: Mapping[UUID, LoadStatus] | None = None
         if is_agreed:
             self._publish()
-            outcomes = self._wait()
+            outcomes = self._wait_or_leave()
         if self.manner.as_json:
             typer.echo(json.dumps(self._summary(outcomes, is_ordered=is_agreed)))
         elif is_agreed:
@@ -150,6 +151,18 @@ class Ordering:
                 publish_again(self.unusable.looks, self.unusable.kept, publisher)
         finally:
             publisher.close()
+
+    def _wait_or_leave(self) -> Mapping[UUID, LoadStatus] | None:
+        """Wait; Ctrl-C ends only that, as nothing takes an order back."""
+        try:
+            return self._wait()
+        except KeyboardInterrupt:
+            customers = {load.customer for load in self.plan.loads}
+            of_one = f" --customer {customers.pop()}" if len(customers) == 1 and not self._events() else ""
+            shows = f"`ingest-manager history{of_one}` shows what becomes of them"
+            told = f"the waiting was interrupted, the loads of replay {self.plan.id} go on; {shows}"
+            typer.echo(f"ingest-manager: {told}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
 
     def _wait(self) -> Mapping[UUID, LoadStatus] | None:
         if self.manner.wait_seconds is None:

@@ -7,9 +7,10 @@ from functools import partial
 
 import typer
 
-from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_ledger
+from ingest_manager.commands.customer_faults import CustomerFaults
+from ingest_manager.commands.options import AsJson, OneCustomer, open_ledger
 from ingest_manager.loading.worker import connect_store
-from ingest_manager.operations.reconcile import Reconciler
+from ingest_manager.operations.reconcile import Reconciled, Reconciler
 from ingest_manager.queues.broker import Publisher, count_waiting
 from ingest_manager.settings import Settings
 
@@ -19,6 +20,7 @@ def reconcile(customer: OneCustomer = None, as_json: AsJson = False) -> None:
 
     Loads that got stuck are published again. A running manager does the same at its start and every two
     minutes; versions younger than INGEST_MANAGER_RECONCILE_MIN_AGE_SECONDS are left to their events.
+    Exit code 1: a customer could not be reconciled, or its document is refused; the others are.
 
     \b
     Examples:
@@ -38,13 +40,23 @@ def reconcile(customer: OneCustomer = None, as_json: AsJson = False) -> None:
             settings.retry_pauses_seconds,
             settings.token_key.get_secret_value().encode(),
         )
-        for chosen in customers_of(settings, customer):
-            found = reconciler.reconcile(chosen)
-            if as_json:
-                typer.echo(json.dumps({"customer": chosen.id} | asdict(found)))
-            else:
-                typer.echo(
-                    f"{chosen.id}: {found.looked_at} objects looked at, {found.lost} events were lost, "
-                    f"{found.again} loads published again"
-                )
+        faults = CustomerFaults("reconciled")
+        for chosen in faults.customers_of(settings, customer):
+            with faults.turn_of(chosen.id):
+                _print(chosen.id, reconciler.reconcile(chosen), as_json=as_json)
         publisher.close()
+    if as_json:
+        for name, fault in faults.by_customer.items():
+            typer.echo(json.dumps({"customer": name, "fault": fault}))
+    faults.tell()
+    raise typer.Exit(1 if faults.by_customer else 0)
+
+
+def _print(customer: str, found: Reconciled, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"customer": customer} | asdict(found)))
+        return
+    typer.echo(
+        f"{customer}: {found.looked_at} objects looked at, {found.lost} events were lost, "
+        f"{found.again} loads published again"
+    )

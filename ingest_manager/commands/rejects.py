@@ -43,7 +43,7 @@ def rejects(
         body: Iterable[bytes] = rejects_of(load, found, connect_store(settings)).blocks
     if as_json and found is not None:
         app = find_app(Registry(settings.customer_ingestapps_dir), found.customer, found.key)
-        body = [f"{json.dumps(asdict(one))}\n".encode() for one in reject_lines(body, app)]
+        body = (f"{json.dumps(asdict(one))}\n".encode() for one in reject_lines(body, app))
     if output is None:
         sys.stdout.buffer.writelines(body)
         return

@@ -13,7 +13,8 @@ from customer_ingestapps.registry import Registry
 from ingest_manager.cassandra import cassandra_session
 from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.commands import display
-from ingest_manager.commands.options import AsJson, OneCustomer, customers_of
+from ingest_manager.commands.customer_faults import CustomerFaults
+from ingest_manager.commands.options import AsJson, OneCustomer
 from ingest_manager.ledger.pauses import PauseStore
 from ingest_manager.loading.archive import Archive
 from ingest_manager.loading.worker import connect_ledger, connect_store
@@ -38,6 +39,9 @@ def verify(
 ) -> None:
     """Compare buckets, ledger and archive, and print every difference; exit 1 if there is one.
 
+    A customer that cannot be compared, or whose document is refused, is named at the end, with exit code 1,
+    too; the others are compared.
+
     Customers without a document are compared as far as the ledger tells where their objects are. With
     --deep, every cell that a load gave must be in its table with the load's write time or a later one;
     loads by another version of their app are counted and left out.
@@ -51,17 +55,24 @@ def verify(
     if last is not None and not deep:
         raise typer.BadParameter("--last goes with --deep")
     settings = Settings()
+    faults = CustomerFaults("verified")
     with cassandra_session.connect(settings) as session:
-        report = _report(settings, session, customer, last=LAST if deep and last is None else last)
+        report = _report(settings, session, customer, faults, last=LAST if deep and last is None else last)
     if as_json:
-        typer.echo(json.dumps(_document(report)))
+        typer.echo(json.dumps(_document(report, faults)))
     else:
         display.print_report(report)
-    raise typer.Exit(1 if report.differences else 0)
+    faults.tell()
+    raise typer.Exit(1 if report.differences or faults.by_customer else 0)
 
 
 def _report(
-    settings: Settings, session: CassandraSession, customer: str | None, *, last: int | None
+    settings: Settings,
+    session: CassandraSession,
+    customer: str | None,
+    faults: CustomerFaults,
+    *,
+    last: int | None,
 ) -> Report:
     store = connect_store(settings)
     min_age = timedelta(seconds=settings.reconcile_min_age_seconds)
@@ -71,15 +82,17 @@ def _report(
     others = verification.known_customers() - with_document.keys()
     if customer is not None:
         others &= {customer}
-    for chosen in [] if customer in others else customers_of(settings, customer):
-        written = verification.verify(chosen)
-        if last is not None:
-            with closing(Sandboxes(settings)) as sandboxes:
-                registry, report = Registry(settings.customer_ingestapps_dir), verification.report
-                read_back = ReadBack(Archive(store), registry, session, report, sandboxes.transform_of)
-                _read_back(read_back, chosen, replace(written, loads=written.loads[: last or None]))
-    for customer_id in sorted(others):
-        verification.verify_without_document(customer_id)
+    for chosen in [] if customer in others else faults.customers_of(settings, customer):
+        with faults.turn_of(chosen.id):
+            written = verification.verify(chosen)
+            if last is not None:
+                with closing(Sandboxes(settings)) as sandboxes:
+                    registry, report = Registry(settings.customer_ingestapps_dir), verification.report
+                    read_back = ReadBack(Archive(store), registry, session, report, sandboxes.transform_of)
+                    _read_back(read_back, chosen, replace(written, loads=written.loads[: last or None]))
+    for customer_id in sorted(others - faults.by_customer.keys()):
+        with faults.turn_of(customer_id):
+            verification.verify_without_document(customer_id)
     return verification.report
 
 
@@ -89,7 +102,7 @@ def _read_back(read_back: ReadBack, customer: Customer, written: Written) -> Non
         replace(read_back, on_rows=advance).compare(customer, written.loads, written.cleared_us)
 
 
-def _document(report: Report) -> dict[str, object]:
+def _document(report: Report, faults: CustomerFaults) -> dict[str, object]:
     waiting = [
         {"customer": customer, "why": why, "count": count}
         for (customer, why), count in report.waiting.items()
@@ -99,4 +112,5 @@ def _document(report: Report) -> dict[str, object]:
         "differences": [asdict(difference) for difference in report.differences],
         "waiting": waiting,
         "without_document": report.without_document,
+        "faults": faults.by_customer,
     }

@@ -13,7 +13,7 @@ from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 
 from bucket_policies.customers import quota_by_minio
-from ingest_manager.errors import ServerDown
+from ingest_manager.errors import ServerDown, host_and_port, server_down
 from ingest_manager.settings import Settings
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=10)
@@ -22,8 +22,9 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=10)
 class BucketQuotas:
     """Asks MinIO, with the manager's login."""
 
-    def __init__(self, admin: MinioAdmin) -> None:
+    def __init__(self, admin: MinioAdmin, address: str) -> None:
         self._admin = admin
+        self._address = address
 
     def quota_bytes(self, bucket: str) -> int | None:
         """Return how much a bucket may hold, 0 for no quota; None where there is no bucket or we may not ask.
@@ -38,7 +39,7 @@ class BucketQuotas:
                 raise ServerDown(f"the store cannot tell its quotas: {error}", server="minio") from error
             return None
         except urllib3.exceptions.HTTPError as error:
-            raise ServerDown("the store cannot be reached", server="minio") from error
+            raise server_down("minio", "the store cannot be reached", self._address) from error
 
 
 def connect(settings: Settings) -> BucketQuotas:
@@ -53,4 +54,4 @@ def connect(settings: Settings) -> BucketQuotas:
             timeout=_TIMEOUT, retries=False, ca_certs=str(settings.s3_ca) if settings.s3_ca else None
         ),
     )
-    return BucketQuotas(admin)
+    return BucketQuotas(admin, host_and_port(settings.s3_url))

@@ -26,7 +26,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from ingest_manager.errors import ObjectGone, ServerDown, TransientError
+from ingest_manager.errors import ObjectGone, ServerDown, TransientError, host_and_port, server_down
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -310,7 +310,8 @@ def _translated(version: ObjectVersion, *, gone: frozenset[str] = _GONE) -> Iter
         reason = f"no TLS with the store, see INGEST_MANAGER_S3_CA: {' '.join(str(error).split())}"
         raise ServerDown(reason, server="minio") from error
     except (EndpointConnectionError, ConnectTimeoutError) as error:
-        raise ServerDown("the store cannot be reached", server="minio") from error
+        address = host_and_port(error.kwargs["endpoint_url"])
+        raise server_down("minio", "the store cannot be reached", address) from error
     except (HTTPClientError, BotoCoreError, OSError) as error:
         raise TransientError(
             f"reading {where!r} broke off: {type(error).__name__}", reason="store_fault"

@@ -23,7 +23,7 @@ from pika.exceptions import (
     ConnectionWrongStateError,
 )
 
-from ingest_manager.errors import PermanentError, ServerDown
+from ingest_manager.errors import PermanentError, ServerDown, server_down
 from ingest_manager.queues import topology
 
 log = structlog.get_logger(__name__)
@@ -95,7 +95,7 @@ def open_channel(url: str) -> Iterator[BlockingChannel]:
             if connection.is_open:
                 connection.close()
     except (AMQPError, OSError) as error:
-        raise ServerDown(f"RabbitMQ cannot be used: {error!r}", server="rabbitmq") from error
+        raise _down("RabbitMQ cannot be used", url, error) from error
 
 
 def declare(channel: BlockingChannel, retry_pauses: Iterable[int]) -> None:
@@ -272,7 +272,7 @@ class Publisher:
                 self._close()
                 if isinstance(error, ConnectionBlockedTimeout):
                     self._blocked_until = time.monotonic() + _BLOCKED_SECONDS
-                raise ServerDown(f"RabbitMQ took no message over: {error!r}", server="rabbitmq") from error
+                raise _down("RabbitMQ took no message over", self._url, error) from error
 
     def close(self) -> None:
         """End the connection."""
@@ -386,6 +386,11 @@ def _send_acks(connection: BlockingConnection) -> None:
     connection.add_callback_threadsafe(is_done.set)
     while not is_done.is_set():
         connection.process_data_events(time_limit=_LOOK_SECONDS)
+
+
+def _down(told: str, url: str, error: Exception) -> ServerDown:
+    parameters = pika.URLParameters(url)
+    return server_down("rabbitmq", told, f"{parameters.host}:{parameters.port}", repr(error))
 
 
 def _parameters(url: str) -> pika.URLParameters:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 from typing_extensions import override
 
 from ingest_manager.cassandra.cassandra_session import CassandraSession
@@ -90,3 +91,32 @@ def test_customers_with_a_problem_of_their_own_or_of_their_document_wait() -> No
     }
     found = _not_taken_up(documents, {"acme": "columns.id.type: not a type"}, ready={"zenith"})
     assert found == {"acme": "columns.id.type: not a type", "globex": "data_sizes: missing"}
+
+
+class HouseWithoutCassandra(House):
+    """Housekeeping for which Cassandra is away during its first looks."""
+
+    looks = 0
+
+    @override
+    def take_up_customers(self, *, afresh: bool = False) -> None:
+        self.looks += 1
+        if self.looks <= 5:
+            raise ServerDown("Cassandra cannot be reached", server="cassandra")
+        self.looked.release()
+
+
+def test_looks_go_on_while_a_server_is_away_and_it_is_told_once(tmp_path: Path) -> None:
+    house = HouseWithoutCassandra(tmp_path)
+    with capture_logs() as lines:
+        house.start()
+        assert house.reconciling.acquire(timeout=SECONDS)  # at the end of the first turn that succeeds
+        house.stop()
+        house.go_on.release()
+        house.join(SECONDS)
+    assert house.looks > 5
+    told = [(line["event"], line["missing"]) for line in lines]
+    assert told == [
+        ("a server is away, this is tried again until it is back", "cassandra"),
+        ("a server is back", "cassandra"),
+    ]

@@ -1,5 +1,6 @@
 """A stored rejects file taken apart again: each row as it was sent, with where and why."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,42 @@ def test_object_that_no_app_takes_now_is_told() -> None:
         PermanentError, match=r"told apart: .*no app takes it; without --json they are printed"
     ):
         list(reject_lines([b""], FileRejected(Reason.NO_APP, "no app takes it")))
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_rejects_are_told_before_the_rest_of_the_file_is_read(form: str) -> None:
+    by = app(format=form)
+    texts = [f"x{number}" if form == "csv" else f'{{"id": "x{number}"}}' for number in range(500)]
+    data = b"".join(stored(by, *map(reject, texts)))
+    read = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal read
+        for start in range(0, len(data), 1000):
+            read = start
+            yield data[start : start + 1000]
+
+    told_at = {one.row: read for one in reject_lines(blocks(), by)}
+    assert list(told_at) == texts
+    assert told_at[texts[0]] == 0
+    mark = "," if form == "csv" else '"'
+    wanted = {text: data.index(f"x{number}{mark}".encode()) for number, text in enumerate(texts)}
+    assert all(told_at[text] <= wanted[text] + 2000 for text in texts)
+    assert len(data) > 5_000
+
+
+@pytest.mark.parametrize(("form", "cut"), [("csv", 3), ("json", 9), ("jsonl", 9)])
+def test_file_that_breaks_off_is_told_after_what_came_before(form: str, cut: int) -> None:
+    by = app(format=form)
+    texts = ["x", '"y\n\n'] if form == "csv" else ['{"id": "x"}', '{"id": "y"}']
+    data = b"".join(stored(by, *map(reject, texts)))[:-cut]
+    lines = reject_lines([data], by)
+    assert next(lines).row == texts[0]
+    with pytest.raises(PermanentError, match="the rejects cannot be told apart"):
+        next(lines)
+
+
+def test_empty_file_is_no_rejects_file() -> None:
+    for form in ("csv", "json"):
+        with pytest.raises(PermanentError, match="the rejects cannot be told apart"):
+            list(reject_lines([], app(format=form)))

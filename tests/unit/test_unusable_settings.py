@@ -23,7 +23,12 @@ SETTINGS = {
     [
         ("AMQP_URL", "broker-word", 2, "INGEST_MANAGER_AMQP_URL: an address begins with amqp:// or amqps://"),
         ("RETRY_PAUSES_SECONDS", "x", 2, 'error parsing value for field "retry_pauses_seconds"'),
-        ("CASSANDRA_HOSTS", "nobody.invalid", 4, "Cassandra cannot be reached: UnresolvableContactPoints"),
+        (
+            "CASSANDRA_HOSTS",
+            "nobody.invalid",
+            4,
+            "Cassandra cannot be reached: nobody.invalid:9042, UnresolvableContactPoints",
+        ),
     ],
 )
 def test_setting_that_cannot_be_used_is_one_line(
