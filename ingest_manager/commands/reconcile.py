@@ -7,8 +7,9 @@ from functools import partial
 
 import typer
 
-from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, open_ledger
-from ingest_manager.loading.worker import connect_store
+from ingest_manager.commands.ledger import open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer, customers_of
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.reconcile import Reconciler
 from ingest_manager.queues.broker import Publisher, count_waiting
 from ingest_manager.settings import Settings
