@@ -10,12 +10,12 @@ from benchmarks.measure import Measure
 from customer_ingestapps.registry import Registry
 from ingest_manager import setup
 from ingest_manager.cassandra import cassandra_session
+from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.ledger.history import LoadQuery, find_loads
 from ingest_manager.ledger.ledger import Ledger
 from ingest_manager.ledger.load_statistics import statistics_of
 from ingest_manager.ledger.loads import UNDECIDED, LoadStatus
 from ingest_manager.loading.archive import Archive
-from ingest_manager.loading.worker import connect_ledger
 from ingest_manager.objects import object_store
 from ingest_manager.operations.replay import Replayer
 from ingest_manager.operations.selection import Selection

@@ -4,13 +4,15 @@ How it is run, and what keeps it from doing harm, is left to whoever reads: this
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self
 
-import polars as pl
-import pyarrow as pa
 from pydantic import Field, model_validator
 
 from customer_ingestapps.columns import Declared
+
+if TYPE_CHECKING:  # a declaration is read without them
+    import polars as pl
+    import pyarrow as pa
 
 ROW, REJECT, DROP = "_row", "_reject", "_drop"
 """Columns of batches and answers: the number of a row within its batch; why the app rejects or drops it."""
@@ -65,7 +67,7 @@ class TransformDeclaration(Declared):
 class Transform(Protocol):
     """A customer's code, ready to be asked: one batch after the other, in the order of the file."""
 
-    def __call__(self, batch: pl.DataFrame, /) -> Callable[[], pa.Table]:
+    def __call__(self, batch: "pl.DataFrame", /) -> "Callable[[], pa.Table]":
         """Hand over a batch, columns of text and `_row`; what is returned waits for the answer.
 
         Raises:

@@ -13,18 +13,20 @@ from ingest_manager import setup
 from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import ServerDown, ServerName, TransientError
 from ingest_manager.housekeeping import Housekeeping
+from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.ledger.pauses import PauseStore
 from ingest_manager.loading import worker_pool
 from ingest_manager.loading.dispatcher import Dispatcher
 from ingest_manager.loading.outages import Outages
 from ingest_manager.loading.settler import Settler
-from ingest_manager.loading.worker import Effect, connect_ledger, connect_patiently, connect_store
+from ingest_manager.loading.worker import Effect, connect_patiently
 from ingest_manager.loading.worker_pool import WorkerProcess
 from ingest_manager.monitoring.customer_state import Observer, Records
 from ingest_manager.monitoring.gauges import Gauges, Views
 from ingest_manager.monitoring.health import Health
 from ingest_manager.monitoring.metrics import ManagerMetrics
 from ingest_manager.monitoring.metrics_service import Probe, serve_metrics
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.reconcile import Reconciler
 from ingest_manager.queues import topology
 from ingest_manager.queues.broker import Consumer, Publisher, count_waiting, queue_states

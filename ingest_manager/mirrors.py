@@ -24,7 +24,8 @@ from ingest_manager.cassandra import cassandra_session, tables
 from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.errors import IngestError, ObjectGone, ServerDown
 from ingest_manager.ledger import schema
-from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.ledger.connection import connect_ledger
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.queues import broker, topology
 from ingest_manager.queues.events import event_of_version
 from ingest_manager.queues.topology import AS_DECLARED

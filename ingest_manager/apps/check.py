@@ -27,7 +27,8 @@ from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.loading.accounts import Accounts
 from ingest_manager.loading.lease import NoLease
 from ingest_manager.loading.transfer import send_rows
-from ingest_manager.objects.object_store import ObjectVersion, OpenObject
+from ingest_manager.objects.object_store import OpenObject
+from ingest_manager.objects.versions import ObjectVersion
 
 _RANGE_BYTES = 8 * 2**20
 StoredRow = dict[str, object]

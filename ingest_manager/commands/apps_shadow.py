@@ -12,8 +12,9 @@ from ingest_manager.cassandra import cassandra_session, tables
 from ingest_manager.cassandra.tables import Kind
 from ingest_manager.commands import app_display
 from ingest_manager.commands.options import AsJson, customers_of
+from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.loading.archive import Archive
-from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import Settings
 

@@ -15,9 +15,9 @@ from ingest_manager.cassandra import cassandra_session
 from ingest_manager.commands import display, ordering
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, moment_of
 from ingest_manager.errors import LeaseLost
+from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.ledger.kept_messages import KeptMessages
 from ingest_manager.ledger.loads import LoadStatus
-from ingest_manager.loading.worker import connect_ledger
 from ingest_manager.operations.alarms import take_alarms
 from ingest_manager.operations.dead_letters import (
     DeadLetter,

@@ -1,8 +1,11 @@
 """Loads, reports and replays as text for people; what a customer named is shown as text and nothing else."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich import filesize
 from rich.console import Console
@@ -10,11 +13,14 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from ingest_manager.apps.check import CheckView, RejectView
-from ingest_manager.ledger.loads import Load, LoadStatus
-from ingest_manager.operations.dead_letters import DeadLetterView, SecondLook
-from ingest_manager.operations.replay import Plan
-from ingest_manager.operations.verify import Report
+from ingest_manager.ledger.loads import LoadStatus
+
+if TYPE_CHECKING:  # whoever shows loads need not load the readers that a check takes
+    from ingest_manager.apps.check import CheckView, RejectView
+    from ingest_manager.ledger.loads import Load
+    from ingest_manager.operations.dead_letters import DeadLetterView, SecondLook
+    from ingest_manager.operations.replay import Plan
+    from ingest_manager.operations.verify import Report
 
 _FILE_WIDTH = 200  # columns, where no terminal says how many it has
 _SHOWN = 10  # loads of a replay, reasons to wait

@@ -7,13 +7,8 @@ from typing import Annotated
 import typer
 
 from bucket_policies.customers import Customer
-from ingest_manager.commands.options import (
-    AsJson,
-    NamedCustomer,
-    documents_of,
-    named_customer,
-    open_observer,
-)
+from ingest_manager.commands.observing import named_customer, open_observer
+from ingest_manager.commands.options import AsJson, NamedCustomer, documents_of
 from ingest_manager.commands.pause import Note, store_pause
 from ingest_manager.errors import TransientError
 from ingest_manager.monitoring.customer_state import CustomerState, Observer

@@ -6,14 +6,8 @@ from typing import Annotated, Self
 import typer
 
 from ingest_manager.commands import display
-from ingest_manager.commands.options import (
-    AsJson,
-    OneCustomer,
-    Since,
-    check_customer,
-    moment_of,
-    open_ledger,
-)
+from ingest_manager.commands.ledger import check_customer, open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer, Since, moment_of
 from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
 from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.settings import Settings

@@ -18,7 +18,7 @@ from ingest_manager.ledger.kept_messages import KeptMessages
 from ingest_manager.ledger.ledger import Ledger
 from ingest_manager.ledger.loads import LoadStatus
 from ingest_manager.loading.archive import Archive
-from ingest_manager.loading.worker import connect_store
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.alarms import take_alarms
 from ingest_manager.operations.dead_letters import SecondLook, publish_again
 from ingest_manager.operations.replay import Plan, PlannedLoad, Replayer

@@ -9,13 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ingest_manager.commands.options import (
-    AsJson,
-    NamedCustomer,
-    documents_of,
-    named_customer,
-    open_observer,
-)
+from ingest_manager.commands.observing import named_customer, open_observer
+from ingest_manager.commands.options import AsJson, NamedCustomer, documents_of
 from ingest_manager.ledger.pauses import Pause, PauseStore
 from ingest_manager.settings import Settings
 

@@ -8,8 +8,9 @@ from functools import partial
 import typer
 
 from ingest_manager.commands.customer_faults import CustomerFaults
-from ingest_manager.commands.options import AsJson, OneCustomer, open_ledger
-from ingest_manager.loading.worker import connect_store
+from ingest_manager.commands.ledger import open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.reconcile import Reconciled, Reconciler
 from ingest_manager.queues.broker import Publisher, count_waiting
 from ingest_manager.settings import Settings

@@ -11,9 +11,10 @@ from uuid import UUID
 import typer
 
 from customer_ingestapps.registry import Registry
-from ingest_manager.commands.options import AsJson, open_ledger
+from ingest_manager.commands.ledger import open_ledger
+from ingest_manager.commands.options import AsJson
 from ingest_manager.loading.current_app import find_app
-from ingest_manager.loading.worker import connect_store
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.reject_lines import reject_lines
 from ingest_manager.operations.rejects import rejects_of
 from ingest_manager.settings import Settings

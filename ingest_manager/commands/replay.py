@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from ingest_manager.commands import ordering
-from ingest_manager.commands.options import AsJson, OneCustomer, Since, customers_of, moment_of, open_ledger
+from ingest_manager.commands.ledger import open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer, Since, customers_of, moment_of
 from ingest_manager.ledger.loads import LoadStatus
 from ingest_manager.operations.selection import Selection
 from ingest_manager.queues.event_log import events_since

@@ -4,13 +4,8 @@ import json
 
 import typer
 
-from ingest_manager.commands.options import (
-    AsJson,
-    NamedCustomer,
-    documents_of,
-    named_customer,
-    open_observer,
-)
+from ingest_manager.commands.observing import named_customer, open_observer
+from ingest_manager.commands.options import AsJson, NamedCustomer, documents_of
 from ingest_manager.settings import Settings
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ingest_manager.commands import statistics_tables
-from ingest_manager.commands.options import AsJson, OneCustomer, moment_of, open_ledger
+from ingest_manager.commands.ledger import open_ledger
+from ingest_manager.commands.options import AsJson, OneCustomer, moment_of
 from ingest_manager.ledger.load_statistics import Period, statistics_of
 from ingest_manager.settings import Settings
 

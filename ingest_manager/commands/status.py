@@ -8,7 +8,8 @@ import typer
 from bucket_policies.customers import Customer, CustomerDirectory, is_customer_id, open_directory
 from customer_ingestapps.errors import ContractError
 from customer_ingestapps.registry import Registry
-from ingest_manager.commands.options import AsJson, OneCustomer, named_customer, open_observer
+from ingest_manager.commands.observing import named_customer, open_observer
+from ingest_manager.commands.options import AsJson, OneCustomer
 from ingest_manager.commands.status_table import print_state
 from ingest_manager.monitoring.customer_state import Observer
 from ingest_manager.monitoring.platform_state import platform_state

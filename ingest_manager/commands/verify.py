@@ -15,9 +15,10 @@ from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.commands import display
 from ingest_manager.commands.customer_faults import CustomerFaults
 from ingest_manager.commands.options import AsJson, OneCustomer
+from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.ledger.pauses import PauseStore
 from ingest_manager.loading.archive import Archive
-from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.readback import ReadBack
 from ingest_manager.operations.verify import Report, Verification, Written
 from ingest_manager.sandbox.sandbox import Sandboxes

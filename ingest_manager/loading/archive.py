@@ -10,7 +10,8 @@ from bucket_policies.customers import ARCHIVE_PREFIX, Customer, customer_of_buck
 from customer_ingestapps.rejects_file import RejectsFile
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger.loads import Load, LoadStatus, Place
-from ingest_manager.objects.object_store import ObjectStore, ObjectVersion, OpenObject
+from ingest_manager.objects.object_store import ObjectStore, OpenObject
+from ingest_manager.objects.versions import ObjectVersion
 
 OBJECTS = "objects/"
 REJECTS = "rejects/"

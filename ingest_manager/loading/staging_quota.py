@@ -14,7 +14,8 @@ from bucket_policies.grant_store import GrantStore
 from bucket_policies.rules import Violation
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger.loads import Load
-from ingest_manager.objects.object_store import ObjectStore, ObjectVersion
+from ingest_manager.objects.object_store import ObjectStore
+from ingest_manager.objects.versions import ObjectVersion
 
 RULE = "over_quota"
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -7,12 +7,10 @@ dies says nothing, and its pipe tells the dispatcher so.
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -37,6 +35,7 @@ from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.row_writer import RowWriter
 from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError
 from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.connection import connect_ledger, worker_name
 from ingest_manager.ledger.ledger import Ledger
 from ingest_manager.loading.admission import Admission
 from ingest_manager.loading.ahead import Ahead
@@ -45,7 +44,7 @@ from ingest_manager.loading.loading import Loading
 from ingest_manager.loading.memory_limit import limit_memory
 from ingest_manager.loading.settlements import Busy, ServerLost, Settlement
 from ingest_manager.loading.staging_quota import StagingQuota
-from ingest_manager.objects import object_store
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.sandbox.sandbox import Sandboxes
 from ingest_manager.settings import Settings
 
@@ -64,11 +63,6 @@ class WorkerContext:
     pipe: Connection
     stop: Event
     on_effect: Effect | None = None  # picklable; told after each effect on the outside
-
-
-def worker_name(pid: int) -> str:
-    """Return the name by which the ledger knows a worker process of this machine."""
-    return f"{socket.gethostname()}/{pid}"
 
 
 def main(context: WorkerContext) -> None:
@@ -133,22 +127,6 @@ def connect_patiently(settings: Settings, over: threading.Event | None = None) -
     )
     session: CassandraSession = repeat(cassandra_session.connect, settings)
     return session
-
-
-def connect_store(settings: Settings) -> object_store.ObjectStore:
-    """Return the manager's object store."""
-    return object_store.connect(
-        settings.s3_url,
-        settings.s3_access_key,
-        settings.s3_secret_key.get_secret_value(),
-        range_bytes=settings.range_bytes,
-        ca=settings.s3_ca,
-    )
-
-
-def connect_ledger(settings: Settings, session: CassandraSession) -> Ledger:
-    """Return the ledger, seen by this process."""
-    return Ledger(session, lease=timedelta(seconds=settings.lease_seconds), worker=worker_name(os.getpid()))
 
 
 def _loading(context: WorkerContext, session: CassandraSession, sandboxes: Sandboxes) -> Loading:

@@ -7,6 +7,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 
 from ingest_manager.ledger.assignments import Assignment
+from ingest_manager.ledger.connection import worker_name
 from ingest_manager.loading import worker
 from ingest_manager.loading.settlements import Settlement
 from ingest_manager.loading.worker import Effect, WorkerContext
@@ -54,7 +55,7 @@ class WorkerProcess:
             settlement: Settlement = self._pipe.recv()
         except (EOFError, OSError) as error:
             self._process.join()
-            death = WorkerDied(worker.worker_name(self.pid), self._process.exitcode)
+            death = WorkerDied(worker_name(self.pid), self._process.exitcode)
             if not self._is_closed:
                 self._start()
             raise death from error

@@ -20,7 +20,8 @@ from ingest_manager.ledger.ledger import Ledger
 from ingest_manager.ledger.load_filter import LoadFilter
 from ingest_manager.ledger.loads import NOT_TAKEN_UP, Load, LoadOutline, LoadStatus
 from ingest_manager.ledger.pauses import Pause, PauseStore
-from ingest_manager.objects.object_store import ObjectStore, ObjectVersion
+from ingest_manager.objects.object_store import ObjectStore
+from ingest_manager.objects.versions import ObjectVersion
 from ingest_manager.queues import topology
 from ingest_manager.queues.broker import QueueState
 from ingest_manager.queues.events import event_of_version

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -27,6 +26,7 @@ from botocore.exceptions import (
 )
 
 from ingest_manager.errors import ObjectGone, ServerDown, TransientError, host_and_port, server_down
+from ingest_manager.objects.versions import ObjectVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -49,17 +49,6 @@ _METADATA_BYTES = 1024  # of one value; the store refuses more than 2 KiB in all
 _COPY_BYTES = 1 << 30  # up to here one call copies; S3's own limit is 5 GiB
 _READ_TRIES = 4
 _TIMEOUT_SECONDS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectVersion:
-    """One version of one object."""
-
-    bucket: str
-    key: str
-    version_id: str
-    size: int | None = None
-    modified_at: datetime | None = None
 
 
 class RangeReader(Protocol):

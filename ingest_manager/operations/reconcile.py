@@ -20,7 +20,8 @@ from ingest_manager.ledger.loads import UNDECIDED, Load, LoadStatus
 from ingest_manager.ledger.replay_order import Replay
 from ingest_manager.loading.admission import granted, vouched
 from ingest_manager.loading.archive import destination_of
-from ingest_manager.objects.object_store import ObjectStore, ObjectVersion
+from ingest_manager.objects.object_store import ObjectStore
+from ingest_manager.objects.versions import ObjectVersion
 from ingest_manager.queues import topology
 from ingest_manager.queues.broker import Publisher
 from ingest_manager.queues.events import ObjectEvent, event_of_version, message_body

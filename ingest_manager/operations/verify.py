@@ -17,7 +17,8 @@ from ingest_manager.ledger.ledger import Ledger
 from ingest_manager.ledger.load_filter import LoadFilter
 from ingest_manager.ledger.loads import Load, LoadFigures, LoadStatus, Place
 from ingest_manager.loading.archive import OBJECTS, REJECTS, destination_of, object_key, rejects_key
-from ingest_manager.objects.object_store import ObjectStore, ObjectVersion
+from ingest_manager.objects.object_store import ObjectStore
+from ingest_manager.objects.versions import ObjectVersion
 from ingest_manager.queues.events import event_of_version
 
 NO_DOCUMENT = "its customer has no document"

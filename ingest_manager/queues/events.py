@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from ingest_manager.errors import UnusableMessage
-from ingest_manager.objects.object_store import ObjectVersion
+from ingest_manager.objects.versions import ObjectVersion
 
 _CREATED = "ObjectCreated:"
 _LOADABLE = frozenset(_CREATED + kind for kind in ("Put", "Post", "Copy", "CompleteMultipartUpload"))

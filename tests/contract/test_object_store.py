@@ -12,7 +12,8 @@ import moto
 import pytest
 
 from ingest_manager.errors import ObjectGone, ServerDown, TransientError
-from ingest_manager.objects.object_store import ObjectStore, ObjectVersion, connect
+from ingest_manager.objects.object_store import ObjectStore, connect
+from ingest_manager.objects.versions import ObjectVersion
 from servers.instance import Instance
 
 BODY = b"id,name\n1,Ann\n2,Bob\n"

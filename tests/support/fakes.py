@@ -41,7 +41,8 @@ from ingest_manager.ledger.loads import (
 from ingest_manager.ledger.pauses import Pause
 from ingest_manager.ledger.replay_order import Replay
 from ingest_manager.loading.settlements import Settlement
-from ingest_manager.objects.object_store import ObjectVersion, OpenObject, StoredFile
+from ingest_manager.objects.object_store import OpenObject, StoredFile
+from ingest_manager.objects.versions import ObjectVersion
 from ingest_manager.queues.events import ObjectEvent
 
 WRITTEN_US = 1_769_860_800_000_000

@@ -28,9 +28,10 @@ from bucket_policies.customers import CustomerDirectory
 from bucket_policies.tokens import seal_grant
 from customer_ingestapps.registry import Registry
 from ingest_manager.cassandra import cassandra_session
+from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.ledger.pauses import PauseStore
 from ingest_manager.loading.archive import Archive
-from ingest_manager.loading.worker import connect_ledger, connect_store
+from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.readback import ReadBack
 from ingest_manager.operations.verify import Difference, Verification
 from ingest_manager.sandbox.sandbox import Sandboxes

@@ -27,8 +27,8 @@ from bucket_policies.customers import is_customer_id
 from customer_ingestapps.registry import IngestApp
 from ingest_manager.cassandra.cassandra_session import fault_of
 from ingest_manager.errors import IngestError, TransientError
+from ingest_manager.ledger.connection import worker_name
 from ingest_manager.loading.fairness import FairQueue
-from ingest_manager.loading.worker import worker_name
 
 ROWS = OBJECTS * ROWS_OF_OBJECT
 ONE, TWO, _, TWO_MANAGERS = LAYOUTS

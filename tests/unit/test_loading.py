@@ -25,7 +25,8 @@ from ingest_manager.ledger.claims import Claimed
 from ingest_manager.ledger.load_filter import LoadFilter
 from ingest_manager.ledger.loads import LoadFigures, LoadStatus
 from ingest_manager.loading.settlements import Busy, HandedOn, Retry, Returned, Settled, Unplaced
-from ingest_manager.objects.object_store import ObjectVersion, OpenObject
+from ingest_manager.objects.object_store import OpenObject
+from ingest_manager.objects.versions import ObjectVersion
 
 
 def test_effects_of_a_load_come_in_the_order_that_a_crash_can_repeat() -> None:

@@ -9,7 +9,7 @@ from support.fakes import FakeStore
 from ingest_manager.errors import ObjectGone
 from ingest_manager.ledger.loads import Load
 from ingest_manager.loading.archive import Archive
-from ingest_manager.objects.object_store import ObjectVersion
+from ingest_manager.objects.versions import ObjectVersion
 from ingest_manager.operations.presence import present_loads
 
 

@@ -9,7 +9,7 @@ from support.fakes import WRITTEN_AT, FakeGrants, FakeStore
 
 from ingest_manager.errors import ObjectGone
 from ingest_manager.loading.staging_quota import StagingQuota
-from ingest_manager.objects.object_store import ObjectVersion
+from ingest_manager.objects.versions import ObjectVersion
 
 KIB = 1024
 ACME = fakes.customer(quota_kib=10)
