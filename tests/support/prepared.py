@@ -12,12 +12,26 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from tempfile import TemporaryDirectory
+
+import bucket_policies.commands
+import ingest_manager.commands
 
 BIN = Path(sys.executable).parent
 
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["pytest", "bucket_policies.cli", "fetchdata.cli", "ingest_manager.cli"])
+_server.set_forkserver_preload(
+    [
+        "pytest",
+        "fetchdata.cli",
+        *(
+            module.name
+            for package in (bucket_policies.commands, ingest_manager.commands)
+            for module in iter_modules(package.__path__, f"{package.__name__}.")
+        ),
+    ]
+)
 
 
 def run_command(
