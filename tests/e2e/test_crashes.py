@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support import crashing_manager
-from support.testbed import Platform, children_of, csv_of, eventually, is_worker, kill_tree
+from support.testbed import Platform, children_of, csv_of, eventually, is_worker, keyspace, kill_tree
 
 # One row is no row: rejects have to survive as well. Id 7 comes twice: its last line wins.
 FILE = csv_of(
@@ -130,7 +130,8 @@ def test_worker_killed_in_the_middle_is_replaced_and_the_others_go_on(platform: 
         platform.put(customer, "people.csv", body)
         load = eventually(lambda: next(iter(platform.ledger(customer)), None))
         victim = int(load["worker"].partition("/")[2])
-        eventually(lambda: platform.rows(customer, "id") and True)
+        first = f"SELECT id FROM {keyspace(customer)}.people LIMIT 1"  # all would take as long as the load
+        eventually(lambda: platform.session.execute(first).one())
         assert victim in [pid for pid in children_of(manager.pid) if is_worker(pid)]
         os.kill(victim, signal.SIGKILL)
         platform.put(other, "people.csv", FILE)

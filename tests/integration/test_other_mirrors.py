@@ -162,7 +162,7 @@ def test_app_that_is_refused_is_a_difference(scene):
     assert (system, what) == ("Cassandra", f"apps of {scene.customer}")
     assert now.startswith("refused: ")
     [told] = scene.apply()
-    assert "app.toml: tables" in told
+    assert "app.toml: [table]: is missing" in told
     assert told.endswith(": mend it; until then the last good version stays in force")
 
 
