@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Iterable
-from operator import itemgetter
 
-from benchmarks.flights import Rows
+from customer_ingestapps.cells import Rows
 from customer_ingestapps.contract import AppContract
-from ingest_manager.cassandra.batches import cut_batches, read_limits
-from ingest_manager.cassandra.cassandra_session import Batch, CassandraSession, unlogged_batch
+from ingest_manager.cassandra.batches import encoded_batches, read_limits
+from ingest_manager.cassandra.cassandra_session import CassandraSession
+from ingest_manager.cassandra.encoded_batch import EncodedBatch
 from ingest_manager.cassandra.pace import MOST
+from ingest_manager.cassandra.placement import Placement
 from ingest_manager.cassandra.tables import declared_table, insert_statement
 from ingest_manager.errors import IngestError
 
@@ -22,16 +23,18 @@ class Ceiling:
     ) -> None:
         table = declared_table(contract)
         columns = list(table.columns)
-        partition_of = itemgetter(*(columns.index(name) for name in table.partition_key))
+        key_positions = [columns.index(name) for name in table.partition_key]
+        placement = Placement(session, keyspace)
         prepared = session.prepare(insert_statement(keyspace, table))
         limits = read_limits(session)
         self._session = session
-        self._batches: list[Batch] = []
+        self._batches: list[EncodedBatch] = []
         self.rows = 0
         for rows in chunks:
             self.rows += len(rows)
-            for part in cut_batches(sorted(rows, key=partition_of), limits, partition_of):
-                self._batches.append(unlogged_batch(prepared, part, 0))
+            self._batches += encoded_batches(
+                rows, prepared, key_positions, placement.groups, limits=limits, write_timestamp_us=0
+            )
 
     def send(self) -> float:
         """Send everything; return rows per second."""

@@ -21,12 +21,14 @@ from benchmarks.contestant import Access, ContestantError
 from benchmarks.datasets import Dataset
 from benchmarks.dsbulk import BEST, Dsbulk, install
 from benchmarks.findings import Findings
-from benchmarks.flights import Rows, encoded_chunks
+from benchmarks.flights import encoded_chunks
 from benchmarks.measure import Measure
+from customer_ingestapps.cells import Rows
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import IngestApp
 from ingest_manager.cassandra.batches import read_limits
-from ingest_manager.cassandra.cassandra_session import Batch, CassandraSession, ReplicaMap, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession, ReplicaMap, connect
+from ingest_manager.cassandra.encoded_batch import EncodedBatch
 from ingest_manager.cassandra.pace import Pace
 from ingest_manager.cassandra.placement import Placement
 from ingest_manager.cassandra.row_writer import TableWriter
@@ -252,7 +254,7 @@ class _Watched:
     def replica_map(self, keyspace: str) -> ReplicaMap:
         return {} if self._is_one_group else self.real.replica_map(keyspace)
 
-    def send_batch(self, batch: Batch, done: Callable[[IngestError | None], None]) -> None:
+    def send_batch(self, batch: EncodedBatch, done: Callable[[IngestError | None], None]) -> None:
         def count(fault: IngestError | None) -> None:
             if fault is not None:
                 self.faults.append(fault)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from customer_ingestapps.cells import encode_rows
+from customer_ingestapps.cells import Rows, encode_rows
 from customer_ingestapps.contract import load_contract
 from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.registry import IngestApp
@@ -16,8 +16,6 @@ from ingest_manager.cassandra.row_writer import MISSING
 DECLARATION = Path(__file__).parent / "flights.toml"
 KEY = "flights.csv"
 BLOCK_BYTES = 8 * 2**20
-
-Rows = list[tuple[bytes | object, ...]]
 
 
 def flights_app() -> IngestApp:

@@ -11,14 +11,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from ingest_manager.cassandra.cassandra_session import UNSET, CassandraSession, unlogged_batch
+from ingest_manager.cassandra.batches import BatchLimits, encoded_batches
+from ingest_manager.cassandra.cassandra_session import UNSET, CassandraSession
 from ingest_manager.errors import IngestError, TransientError
 from ingest_manager.ledger.loads import Load, LoadFigures, LoadStatus
 
 EVERY = timedelta(milliseconds=500)
 _BATCH = 25
+_LIMITS = BatchLimits(warn_bytes=128 * 1024, partitions=_BATCH)
 _AT_ONCE = 4
 _TABLES = {
     "loads": tuple(field.name for field in fields(Load)),
@@ -71,10 +75,16 @@ def _write(session: CassandraSession, loads: Sequence[Load]) -> None:
         marks = ", ".join("?" * len(names))
         prepared = session.prepare(f"INSERT INTO ingest.{table} ({', '.join(names)}) VALUES ({marks})")
         rows = [prepared.bind([_value(load, name) for name in names]).values for load in loads]
-        answer: Future[IngestError | None] = Future()
-        session.send_batch(unlogged_batch(prepared, rows, 1), answer.set_result)
-        if fault := answer.result():
-            raise fault
+        keys = prepared.routing_key_indexes
+        for batch in encoded_batches(rows, prepared, keys, _one_group, limits=_LIMITS, write_timestamp_us=1):
+            answer: Future[IngestError | None] = Future()
+            session.send_batch(batch, answer.set_result)
+            if fault := answer.result():
+                raise fault
+
+
+def _one_group(keys: Sequence[bytes]) -> NDArray[np.int64]:
+    return np.zeros(len(keys), np.int64)
 
 
 def _value(load: Load, name: str) -> object:

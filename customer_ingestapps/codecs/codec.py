@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,10 @@ class Codec(ABC):
     def encode(self, values: pl.Series) -> list[Cell]:
         """Give the native protocol's bytes of every value, None for none."""
 
+    def array(self, values: pl.Series) -> pa.LargeBinaryArray:
+        """Give the same as an array, null for none."""
+        return pa.array(self.encode(values), pa.large_binary())
+
     def refusal(self, text: str) -> Refusal:
         """Say why a text is no value; only asked about texts for which `parse` gave none."""
         return Refusal(Reason.BAD_VALUE, f"{shown(text)} is not {self.allowed}")
@@ -68,6 +73,31 @@ class BinaryCodec(Codec):
     def encode(self, values: pl.Series) -> list[Cell]:
         """Give the bytes."""
         return values.to_list()
+
+    def array(self, values: pl.Series) -> pa.LargeBinaryArray:
+        """Give the bytes."""
+        return values.to_arrow()
+
+
+class FixedWidthCodec(Codec):
+    """One whose values are numbers of as many bytes each."""
+
+    @abstractmethod
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
+        """Give the numbers in the protocol's byte order, whatever where there is none."""
+
+    def matrix(self, values: pl.Series) -> npt.NDArray[np.uint8]:
+        """Give the bytes, a row for each value."""
+        numbers = self.numbers(values)
+        return numbers.view(np.uint8).reshape(len(numbers), numbers.itemsize)
+
+    def encode(self, values: pl.Series) -> list[Cell]:
+        """Give the bytes of every number, None for none."""
+        numbers = self.numbers(values)
+        cells: list[Cell] = numbers.view(f"V{numbers.itemsize}").tolist()
+        for row in np.flatnonzero(values.is_null().to_numpy()) if values.null_count() else ():
+            cells[row] = None
+        return cells
 
 
 def text_of(value: object) -> str | None:
@@ -101,15 +131,6 @@ def by_value(text: pl.Series, parse: Callable[[str], Cell]) -> pl.Series:
     for value in text.unique().drop_nulls():
         known[value] = parse(value)
     return pl.Series([known[value] for value in text], dtype=pl.Binary)
-
-
-def fixed_width_cells(values: pl.Series, form: str) -> list[Cell]:
-    """Give the bytes of numbers in a numpy form such as `>i4`."""
-    numbers = values.fill_null(0).to_numpy().astype(form)
-    cells: list[Cell] = numbers.view(f"V{numbers.itemsize}").tolist()
-    for row in np.flatnonzero(values.is_null().to_numpy()) if values.null_count() else ():
-        cells[row] = None
-    return cells
 
 
 def short_cells(numbers: npt.NDArray[np.int64], prefix: npt.NDArray[np.uint8]) -> pl.Series:

@@ -6,11 +6,13 @@ nan, refused here; a test holds them to it.
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from customer_ingestapps.codecs.codec import Cell, Codec, Refusal, fixed_width_cells, shown
+from customer_ingestapps.codecs.codec import FixedWidthCodec, Refusal, shown
 from customer_ingestapps.codecs.marks import NUMBER, PLAIN, WHOLE, Marks, round_all
 from customer_ingestapps.columns import Rounding
 from customer_ingestapps.reasons import Reason
@@ -21,7 +23,7 @@ _FLOATS = {4: pl.Float32, 8: pl.Float64}
 
 
 @dataclass(frozen=True)
-class IntegerCodec(Codec):
+class IntegerCodec(FixedWidthCodec):
     """tinyint, smallint, int and bigint."""
 
     width_bytes: int
@@ -64,13 +66,13 @@ class IntegerCodec(Codec):
             reason = Reason.NOT_WHOLE
         return Refusal(reason, f"{shown(text)} is not {self.allowed}")
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give big-endian two's complements."""
-        return fixed_width_cells(values, f">i{self.width_bytes}")
+        return values.fill_null(0).to_numpy().astype(f">i{self.width_bytes}")
 
 
 @dataclass(frozen=True)
-class FloatCodec(Codec):
+class FloatCodec(FixedWidthCodec):
     """float and double."""
 
     width_bytes: int
@@ -123,6 +125,6 @@ class FloatCodec(Codec):
         reason = Reason.OUT_OF_RANGE if is_number else Reason.BAD_VALUE
         return Refusal(reason, f"{shown(text)} is not {self.allowed}")
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give big-endian IEEE 754."""
-        return fixed_width_cells(values, f">f{self.width_bytes}")
+        return values.fill_null(0).to_numpy().astype(f">f{self.width_bytes}")

@@ -1,12 +1,13 @@
 """Codecs of text, ascii and boolean."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from customer_ingestapps.codecs.codec import Cell, Codec
-
-_CELLS = {True: b"\1", False: b"\0", None: None}
+from customer_ingestapps.codecs.codec import Cell, Codec, FixedWidthCodec
 
 
 class TextCodec(Codec):
@@ -23,6 +24,10 @@ class TextCodec(Codec):
         """Give UTF-8."""
         return values.cast(pl.Binary).to_list()
 
+    def array(self, values: pl.Series) -> pa.LargeBinaryArray:
+        """Give UTF-8."""
+        return values.cast(pl.Binary).to_arrow()
+
 
 class AsciiCodec(TextCodec):
     """ascii: text of the characters 0 to 127."""
@@ -35,7 +40,7 @@ class AsciiCodec(TextCodec):
 
 
 @dataclass(frozen=True)
-class BooleanCodec(Codec):
+class BooleanCodec(FixedWidthCodec):
     """boolean: true or false, or the words that are declared, in any case."""
 
     true_words: tuple[str, ...] = ("true",)
@@ -53,6 +58,6 @@ class BooleanCodec(Codec):
         words |= dict.fromkeys(map(str.lower, self.false_words), False)
         return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give one byte, 1 or 0."""
-        return [_CELLS[value] for value in values.to_list()]
+        return values.cast(pl.UInt8).fill_null(0).to_numpy()

@@ -6,10 +6,12 @@ Python's drivers cannot read other years back, and a time without a zone is no p
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy.typing as npt
 import polars as pl
 
-from customer_ingestapps.codecs.codec import Cell, Codec, Refusal, fixed_width_cells, shown, where
+from customer_ingestapps.codecs.codec import FixedWidthCodec, Refusal, shown, where
 from customer_ingestapps.codecs.iso import iso
 from customer_ingestapps.codecs.zones import Zone
 from customer_ingestapps.reasons import Reason
@@ -32,7 +34,7 @@ def _formats(layouts: Sequence[Layout], otherwise: str) -> str:
 
 
 @dataclass(frozen=True)
-class DateCodec(Codec):
+class DateCodec(FixedWidthCodec):
     """date."""
 
     layouts: tuple[Layout, ...] = ()
@@ -48,13 +50,14 @@ class DateCodec(Codec):
         dates = where(text.str.contains(_DATE), text).str.to_date("%Y-%m-%d", strict=False)
         return where(dates >= dt.date.min, dates)
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give days since 1970-01-01, counted from 2³¹."""
-        return fixed_width_cells(values.to_physical().cast(pl.Int64) + _DAY_ZERO, ">u4")
+        days = values.to_physical().cast(pl.Int64) + _DAY_ZERO
+        return days.fill_null(0).to_numpy().astype(">u4")
 
 
 @dataclass(frozen=True)
-class TimeCodec(Codec):
+class TimeCodec(FixedWidthCodec):
     """time: nanoseconds since midnight; finer digits are cut off."""
 
     layouts: tuple[Layout, ...] = ()
@@ -72,13 +75,13 @@ class TimeCodec(Codec):
         fraction = text.str.extract(r"\.([0-9]{1,9})").str.pad_end(9, "0").cast(pl.Int64).fill_null(0)
         return ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + fraction
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give the nanoseconds."""
-        return fixed_width_cells(values, ">i8")
+        return values.fill_null(0).to_numpy().astype(">i8")
 
 
 @dataclass(frozen=True)
-class TimestampCodec(Codec):
+class TimestampCodec(FixedWidthCodec):
     """timestamp: milliseconds since 1970; finer digits are cut off."""
 
     layouts: tuple[Layout, ...] = ()
@@ -122,13 +125,13 @@ class TimestampCodec(Codec):
         fault = self.zone.fault(times[0]) if self.zone and is_local else None
         return fault or Refusal(Reason.BAD_VALUE, f"{shown(text)} is not {self.allowed}")
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give milliseconds since 1970-01-01T00:00:00Z."""
-        return fixed_width_cells(values.to_physical(), ">i8")
+        return values.to_physical().fill_null(0).to_numpy().astype(">i8")
 
 
 @dataclass(frozen=True)
-class EpochCodec(Codec):
+class EpochCodec(FixedWidthCodec):
     """timestamp, from whole numbers of a declared unit; what is finer than milliseconds is cut off."""
 
     unit: str
@@ -153,9 +156,9 @@ class EpochCodec(Codec):
         reason = Reason.OUT_OF_RANGE if is_number else Reason.BAD_VALUE
         return Refusal(reason, f"{shown(text)} is not {self.allowed}")
 
-    def encode(self, values: pl.Series) -> list[Cell]:
+    def numbers(self, values: pl.Series) -> npt.NDArray[Any]:
         """Give milliseconds since 1970-01-01T00:00:00Z."""
-        return fixed_width_cells(values.to_physical(), ">i8")
+        return values.to_physical().fill_null(0).to_numpy().astype(">i8")
 
 
 def _in_years(times: pl.Series) -> pl.Series:

@@ -13,13 +13,12 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from bucket_policies.customers import Customer
+from customer_ingestapps.cells import Cell, Rows
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.errors import ContractError, FileRejected
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp, Registry
 from customer_ingestapps.transforms import Transform
-from ingest_manager.cassandra.batches import Rows
-from ingest_manager.cassandra.placement import Cell
 from ingest_manager.cassandra.row_writer import MISSING
 from ingest_manager.cassandra.stored_values import reader_of
 from ingest_manager.errors import TransientError

@@ -11,10 +11,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel
 
+from customer_ingestapps.cells import Cell, Rows
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.reasons import Reject
-from ingest_manager.cassandra.batches import Rows
-from ingest_manager.cassandra.placement import Cell
 from ingest_manager.cassandra.row_writer import MISSING
 from ingest_manager.cassandra.stored_values import reader_of
 

@@ -5,21 +5,21 @@ The server counts a batch's mutations by `dataSize()`, not by what travels; the 
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
-from operator import length_hint, ne
 from typing import Any
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
-from ingest_manager.cassandra.cassandra_session import CassandraSession
-from ingest_manager.cassandra.placement import Cell
+from customer_ingestapps.cells import Rows
+from ingest_manager.cassandra.cassandra_session import CassandraSession, Prepared
+from ingest_manager.cassandra.encoded_batch import EncodedBatch
+from ingest_manager.cassandra.wire import GroupsOf, WireRows, wire_rows
 from ingest_manager.errors import PermanentError
 
 log = structlog.get_logger(__name__)
-
-Rows = Sequence[tuple[Cell, ...]]
 
 BATCH_ROWS = 200
 """More gained nothing when measured."""
@@ -59,27 +59,46 @@ def read_limits(session: CassandraSession) -> BatchLimits:
     )
 
 
-def cut_batches(rows: Rows, limits: BatchLimits, partition_of: Callable[[Any], object]) -> Iterator[Rows]:
-    """Cut rows, sorted by partition, into batches within the limits; a larger row goes alone."""
+def encoded_batches(
+    rows: Rows,
+    prepared: Prepared,
+    key_positions: Sequence[int],
+    groups_of: GroupsOf,
+    *,
+    limits: BatchLimits,
+    write_timestamp_us: int,
+) -> Iterator[EncodedBatch]:
+    """Make batches of rows: each of one group of replicas, and within the server's limits."""
     if not rows:
         return
-    beside_values = ROW_BYTES + CELL_BYTES * len(rows[0])
-    # length_hint is a len() that counts what has none, a cell missing or null, as 0
-    bytes_to = list(accumulate([sum(map(length_hint, row)) + beside_values for row in rows], initial=0))
-    partitions_to = _partitions_to(rows, limits, partition_of)
+    wire = wire_rows(rows, prepared.query_id, key_positions, groups_of)
+    for part in cut_batches(wire, limits):
+        yield EncodedBatch(
+            wire.rows(part),
+            part.stop - part.start,
+            keyspace=prepared.keyspace,
+            routing_key=wire.keys[wire.partitions[part.start]],
+            write_timestamp_us=write_timestamp_us,
+        )
+
+
+def cut_batches(wire: WireRows, limits: BatchLimits) -> Iterator[slice]:
+    """Cut rows into parts of one group and within the limits; a larger row goes alone."""
+    bytes_to = _sums(wire.value_bytes + (ROW_BYTES + CELL_BYTES * wire.columns))
+    partitions_to = _sums(wire.partitions[1:] != wire.partitions[:-1])
+    group_ends = [*(np.flatnonzero(wire.groups[1:] != wire.groups[:-1]) + 1).tolist(), len(wire.groups)]
     most_bytes = int(limits.warn_bytes * SAFE_SHARE)
     start = 0
-    while start < len(rows):
-        fitting = bisect_right(bytes_to, bytes_to[start] + most_bytes) - 1
-        few = bisect_right(partitions_to, partitions_to[start] + limits.partitions - 1)
-        end = min(max(fitting, start + 1), few, start + BATCH_ROWS)
-        yield rows[start:end]
-        start = end
+    for group_end in group_ends:
+        while start < group_end:
+            fitting = bisect_right(bytes_to, bytes_to[start] + most_bytes) - 1
+            few = bisect_right(partitions_to, partitions_to[start] + limits.partitions - 1)
+            end = min(max(fitting, start + 1), few, start + BATCH_ROWS, group_end)
+            yield slice(start, end)
+            start = end
 
 
-def _partitions_to(rows: Rows, limits: BatchLimits, partition_of: Callable[[Any], object]) -> Sequence[int]:
-    """Number the partitions, up to and with each row's."""
-    if limits.partitions >= BATCH_ROWS:  # then each row may be its own
-        return range(1, len(rows) + 1)
-    keys = list(map(partition_of, rows))
-    return list(accumulate(chain([1], map(ne, islice(keys, 1, None), keys))))
+def _sums(figures: NDArray[Any]) -> list[int]:
+    """Give the sum before each figure, and that of all."""
+    sums: list[int] = np.concatenate(([0], np.cumsum(figures))).tolist()
+    return sums

@@ -1,7 +1,7 @@
 """The way to Cassandra: one session per process, its statements, and its faults in this package's words.
 
-The only importer of cassandra-driver here. `ledger`, `tables` and `row_writer` speak CQL through it,
-`placement` gets the token ring from it. What a fault means for a load is decided by whoever catches it.
+With `encoded_batch` the only importer of cassandra-driver here. `ledger`, `tables` and `row_writer` speak CQL
+through it, `placement` gets the token ring from it. What a fault means, whoever catches it decides.
 """
 
 import threading
@@ -23,8 +23,9 @@ from cassandra.policies import (
     FallthroughRetryPolicy,
     TokenAwarePolicy,
 )
-from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement, dict_factory
+from cassandra.query import UNSET_VALUE, BoundStatement, dict_factory
 
+from ingest_manager.cassandra.encoded_batch import EncodedBatch, encode_batch
 from ingest_manager.errors import (
     IngestError,
     PermanentError,
@@ -38,7 +39,6 @@ from ingest_manager.settings import Settings
 UNSET: object = UNSET_VALUE
 Row = dict[str, Any]
 Prepared: TypeAlias = Any
-Batch: TypeAlias = Any
 ReplicaMap: TypeAlias = Mapping[Any, Sequence[Any]]
 token_of: Callable[[bytes], int] = murmur3
 
@@ -169,7 +169,7 @@ class CassandraSession:
     def __init__(self, driver_cluster: Any, driver_session: Any) -> None:
         self._cluster = driver_cluster
         self._session = driver_session
-        self._session.add_request_init_listener(_stamp)
+        self._session.add_request_init_listener(encode_batch)
         self._prepared: dict[str, Prepared] = {}
         self._lock = threading.Lock()
 
@@ -249,20 +249,10 @@ class CassandraSession:
     def _bindable(self, statement: str | Prepared, parameters: Sequence[object]) -> str | Prepared:
         return self.prepare(statement) if isinstance(statement, str) and parameters else statement
 
-    def send_batch(self, batch: Batch, done: Callable[[IngestError | None], None]) -> None:
+    def send_batch(self, batch: EncodedBatch, done: Callable[[IngestError | None], None]) -> None:
         """Start a batch; `done` is called once, with its fault if any, mostly on the driver's thread."""
         future = self._session.execute_async(batch)
         future.add_callbacks(lambda _: done(None), lambda error: done(fault_of(error) or _unexpected(error)))
-
-
-def unlogged_batch(prepared: Prepared, rows: Iterable[Sequence[object]], timestamp_us: int) -> Batch:
-    """Put rows of encoded cells into one unlogged batch with one write timestamp, routed by its first row."""
-    batch, bound = BatchStatement(BatchType.UNLOGGED), BoundStatement(prepared)
-    for row in rows:
-        bound.values = row  # encoded already, so no `bind`; the batch keeps the values and not the statement
-        batch.add(bound)
-    batch.write_timestamp_us = timestamp_us
-    return batch
 
 
 def with_cells(prepared: Prepared, cells: Sequence[object]) -> Prepared:
@@ -270,13 +260,6 @@ def with_cells(prepared: Prepared, cells: Sequence[object]) -> Prepared:
     bound = BoundStatement(prepared)
     bound.values = list(cells)
     return bound
-
-
-def _stamp(future: Any) -> None:
-    """Give a batch its own write timestamp: the driver has no parameter for it."""
-    timestamp_us = getattr(future.query, "write_timestamp_us", None)
-    if timestamp_us is not None:
-        future.message.timestamp = timestamp_us
 
 
 def connect(settings: Settings) -> CassandraSession:

@@ -9,9 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from ingest_manager.cassandra.batches import Rows
+from customer_ingestapps.cells import Cell, Rows
 from ingest_manager.cassandra.cassandra_session import UNSET, CassandraSession, with_cells
-from ingest_manager.cassandra.placement import Cell
 from ingest_manager.cassandra.tables import Table, quoted, regular_columns
 
 _AT_ONCE = 128  # reads under way together

@@ -13,10 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from customer_ingestapps.cells import Cell, Rows
 from customer_ingestapps.contract import AppContract
-from ingest_manager.cassandra.batches import Rows
 from ingest_manager.cassandra.cassandra_session import CassandraSession, Pending, Prepared, Row, with_cells
-from ingest_manager.cassandra.placement import Cell
 from ingest_manager.cassandra.stored_values import reader_of
 from ingest_manager.cassandra.tables import declared_table, write_times_statement
 from ingest_manager.errors import TransientError

@@ -6,26 +6,24 @@ sent again without harm. What becomes of a load whose writer raised is not decid
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from operator import itemgetter
 
 import structlog
 
+from customer_ingestapps.cells import Rows
 from customer_ingestapps.contract import AppContract
-from ingest_manager.cassandra.batches import BatchLimits, Rows, cut_batches, read_limits
+from ingest_manager.cassandra.batches import BatchLimits, encoded_batches, read_limits
 from ingest_manager.cassandra.cassandra_session import (
     UNSET,
-    Batch,
     CassandraSession,
     Prepared,
-    unlogged_batch,
 )
+from ingest_manager.cassandra.encoded_batch import EncodedBatch
 from ingest_manager.cassandra.leftovers import ClearingWriter, Leftovers, erase_statement
 from ingest_manager.cassandra.pace import Pace
-from ingest_manager.cassandra.placement import Cell, Placement, routing_keys
+from ingest_manager.cassandra.placement import Placement
 from ingest_manager.cassandra.tables import MISMATCH, check_table, declared_table, insert_statement
 from ingest_manager.errors import IngestError, PermanentError, TransientError
 
@@ -104,7 +102,7 @@ class RowWriter:
 class _Parcel:
     """A batch, and how often it was sent again."""
 
-    batch: Batch
+    batch: EncodedBatch
     resent: int = 0
 
 
@@ -125,7 +123,6 @@ class TableWriter:
         self._session = session
         self._prepared = prepared
         self._key_positions = key_positions
-        self._partition_of = itemgetter(*key_positions)
         self._placement = placement
         self._pace = pace
         self._limits = limits
@@ -141,11 +138,16 @@ class TableWriter:
         Raises:
             IngestError: the first failure so far; the writer is of no use afterwards.
         """
-        # Rows of one partition side by side: the server applies them as one mutation, up to twice as fast.
-        for group in self._by_replicas(sorted(rows, key=self._partition_of)):
-            for part in cut_batches(group, self._limits, self._partition_of):
-                self._resend_failed()
-                self._send(_Parcel(unlogged_batch(self._prepared, part, timestamp_us)))
+        for batch in encoded_batches(
+            rows,
+            self._prepared,
+            self._key_positions,
+            self._placement.groups,
+            limits=self._limits,
+            write_timestamp_us=timestamp_us,
+        ):
+            self._resend_failed()
+            self._send(_Parcel(batch))
 
     def flush(self) -> None:
         """Return when every row is acknowledged.
@@ -159,15 +161,6 @@ class TableWriter:
                 self._changed.wait_for(lambda: self._failed or not self._under_way)
                 if not self._failed:
                     return
-
-    def _by_replicas(self, rows: Rows) -> Iterable[Rows]:
-        if self._placement.is_single():
-            return [rows]
-        groups: defaultdict[int, list[tuple[Cell, ...]]] = defaultdict(list)
-        keys = routing_keys(rows, self._key_positions)
-        for number, row in zip(self._placement.groups(keys), rows, strict=True):
-            groups[number].append(row)
-        return groups.values()
 
     def _send(self, parcel: _Parcel) -> None:
         entered = self._pace.enter()

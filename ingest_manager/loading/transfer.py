@@ -9,14 +9,13 @@ from typing import Protocol
 
 from bucket_policies.customers import Customer
 from customer_ingestapps.accounts import one_behind
-from customer_ingestapps.cells import encode_rows
+from customer_ingestapps.cells import Rows, encode_rows
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reading import read_chunks
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp
 from customer_ingestapps.rejects_file import RejectsFile
 from customer_ingestapps.transforms import Transform
-from ingest_manager.cassandra.batches import Rows
 from ingest_manager.cassandra.row_writer import MISSING, RowWriter
 from ingest_manager.errors import ObjectGone, PermanentError
 from ingest_manager.ledger.loads import Load, Outcome

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bucket_policies.customers import Customer
+from customer_ingestapps.cells import Rows
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.reasons import Reject
 from customer_ingestapps.registry import IngestApp, Registry
 from customer_ingestapps.transforms import Transform
-from ingest_manager.cassandra.batches import Rows
 from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.row_finder import RowFinder
 from ingest_manager.cassandra.tables import MISMATCH, check_table, declared_table, time_to_live

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from support.testbed import eventually
+from support.wire_batches import rows_in
 
 from benchmarks.cluster import connect_to
 from customer_ingestapps.contract import AppContract
 from ingest_manager.cassandra.cassandra_session import CassandraSession
+from ingest_manager.cassandra.encoded_batch import EncodedBatch
 from ingest_manager.cassandra.row_writer import RowWriter, TableWriter
 from ingest_manager.cassandra.tables import declare_keyspace, declare_table
 from ingest_manager.errors import IngestError, TransientError
@@ -84,10 +86,10 @@ class Batches:
         return [future.attempted_hosts[0].address for future in self._batches()]
 
     def _batches(self) -> list[Any]:
-        return [one for one in self._futures if hasattr(one.query, "write_timestamp_us")]
+        return [one for one in self._futures if isinstance(one.query, EncodedBatch)]
 
     def _rows(self) -> list[list[tuple[bytes, ...]]]:
-        return [[row for _, _, row in one.query._statements_and_parameters] for one in self._batches()]
+        return [rows_in(one.query) for one in self._batches()]
 
 
 def rows_of(numbers: Sequence[int]) -> list[tuple[bytes, ...]]:

@@ -7,6 +7,7 @@ from itertools import chain
 import pytest
 from cassandra.query import PreparedStatement
 from support.token_rings import KEYSPACE, MadeCluster, simple, vnodes
+from support.wire_batches import rows_in
 
 from ingest_manager.cassandra.batches import BatchLimits
 from ingest_manager.cassandra.pace import MOST, START, Pace
@@ -82,7 +83,7 @@ class SlowServer(MadeCluster):
         self.latencies.append(self.clock.now - sent_at)
         if fault is None:
             self._open.discard(id(batch))
-            self.rows += [values for _, _, values in batch._statements_and_parameters]  # type: ignore[attr-defined]
+            self.rows += rows_in(batch)
         done(fault)
 
     def rest(self) -> None:

@@ -1,16 +1,17 @@
 """The row writer: right batches, a pace that follows the server, no row lost in silence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import itemgetter
 
+import numpy as np
 import pytest
 from cassandra.query import PreparedStatement
 from support.fakes import people_contract
+from support.wire_batches import rows_in
 
-from ingest_manager.cassandra.batches import BatchLimits, cut_batches, read_limits
-from ingest_manager.cassandra.cassandra_session import UNSET, unlogged_batch
+from ingest_manager.cassandra.batches import BatchLimits, encoded_batches, read_limits
+from ingest_manager.cassandra.cassandra_session import UNSET
 from ingest_manager.cassandra.pace import MOST, START, Pace
 from ingest_manager.cassandra.placement import Placement
 from ingest_manager.cassandra.row_writer import RowWriter, TableWriter
@@ -56,7 +57,7 @@ class Server:
 
     @property
     def rows_by_batch(self) -> list[list[tuple]]:
-        return [[values for _, _, values in batch._statements_and_parameters] for batch in self.sent]
+        return [rows_in(batch) for batch in self.sent]
 
 
 def prepared() -> PreparedStatement:
@@ -94,7 +95,7 @@ def test_rows_of_one_partition_stand_side_by_side():
     writer = writer_to(server)
     writer.write([(b"b", b"1"), (b"a", b"2"), (b"b", b"3"), (b"a", b"4")], 1)
     writer.flush()
-    assert server.rows_by_batch == [[(b"a", b"2"), (b"a", b"4"), (b"b", b"1"), (b"b", b"3")]]
+    assert server.rows_by_batch == [[(b"b", b"1"), (b"b", b"3"), (b"a", b"2"), (b"a", b"4")]]
 
 
 def test_no_rows_are_no_batch():
@@ -111,22 +112,30 @@ def test_a_batch_holds_rows_of_one_replica_set_only():
     writer.write(rows_of(300), 1)
     writer.flush()
     placement = Placement(server, "acme")
-    groups = [set(placement.groups([row[0] for row in rows])) for rows in server.rows_by_batch]
+    groups = [set(placement.groups([row[0] for row in rows]).tolist()) for rows in server.rows_by_batch]
     assert [len(group) for group in groups] == [1] * len(groups)
     assert set.union(*groups) == {0, 1}
     assert sorted(chain(*server.rows_by_batch), key=lambda row: row[0]) == rows_of(300)
 
 
+def cut(rows: list[tuple], limits: BatchLimits) -> list[list[tuple]]:
+    """Return the rows of each batch."""
+    made = encoded_batches(
+        rows, prepared(), [0], lambda keys: np.zeros(len(keys), int), limits=limits, write_timestamp_us=1
+    )
+    return [rows_in(batch) for batch in made]
+
+
 def test_batches_stay_within_the_bytes_that_the_server_counts():
     rows = [(b"k" * 8, b"v" * size, UNSET, None) for size in (10, 900, 900, 5_000, 10)]
     # 48 a row and 20 a cell beside the values: 146, 1036, 1036, 5136, 146; nine tenths of the limit are used
-    parts = cut_batches(rows, BatchLimits(warn_bytes=2_000, partitions=200), itemgetter(0))
+    parts = cut(rows, BatchLimits(warn_bytes=2_000, partitions=200))
     assert [[len(row[1]) for row in part] for part in parts] == [[10, 900], [900], [5_000], [10]]
 
 
 def test_batches_stay_within_the_partitions_that_the_server_allows():
     rows = [(key, b"") for key in (b"a", b"b", b"b", b"b", b"c", b"d", b"e")]
-    parts = cut_batches(rows, BatchLimits(warn_bytes=100_000, partitions=2), itemgetter(0))
+    parts = cut(rows, BatchLimits(warn_bytes=100_000, partitions=2))
     assert [b"".join(row[0] for row in part) for part in parts] == [b"abbb", b"cd", b"e"]
 
 
@@ -257,14 +266,6 @@ def test_the_pace_never_falls_below_one():
     pace = Pace(clock)
     answer(pace, clock, failed=True, times=20)
     assert pace.limit == 1
-
-
-def test_the_driver_keeps_a_batchs_values_as_they_were_given():
-    """What `unlogged_batch` relies on: values go to the wire untouched, the statement may be used again."""
-    rows: Sequence[tuple] = [(b"\x00\x01", b"a", UNSET), (b"\x00\x02", None, b"c")]
-    batch = unlogged_batch(prepared(), rows, 5)
-    assert batch._statements_and_parameters == [(True, b"id-of-the-insert", row) for row in rows]
-    assert batch.write_timestamp_us == 5
 
 
 class BeingChanged(Server):

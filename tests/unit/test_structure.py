@@ -38,7 +38,7 @@ ONE_IMPORTER = {
     ("ingest_manager", "cassandra"): "cassandra_session",
     ("ingest_manager", "minio"): "bucket_quotas",
 }  # fmt: skip
-CONNECTS_TO_NOTHING = {"stored_values"}  # reads cells with the driver's deserializers
+CONNECTS_TO_NOTHING = {"stored_values", "encoded_batch"}  # the driver's deserializers, its messages
 SERVER_ONLY = {
     "boto3",
     "minio",
