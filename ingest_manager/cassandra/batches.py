@@ -74,9 +74,9 @@ def encoded_batches(
     wire = wire_rows(rows, prepared.query_id, key_positions, groups_of)
     for part in cut_batches(wire, limits):
         yield EncodedBatch(
+            prepared,
             wire.rows(part),
             part.stop - part.start,
-            keyspace=prepared.keyspace,
             routing_key=wire.keys[wire.partitions[part.start]],
             write_timestamp_us=write_timestamp_us,
         )

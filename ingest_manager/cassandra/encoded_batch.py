@@ -7,18 +7,28 @@ from io import BytesIO
 from typing import Any
 
 from cassandra.protocol import BatchMessage
-from cassandra.query import BatchStatement, BatchType
+from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
 
 class EncodedBatch(BatchStatement):  # type: ignore[misc] # the driver has no types
     """An unlogged batch, all of it with one write timestamp; sent as any statement of the driver."""
 
     def __init__(
-        self, rows: bytes, count: int, *, keyspace: str, routing_key: bytes, write_timestamp_us: int
+        self,
+        prepared: PreparedStatement,
+        rows: bytes,
+        count: int,
+        *,
+        routing_key: bytes,
+        write_timestamp_us: int,
     ) -> None:
         super().__init__(BatchType.UNLOGGED)
-        self.keyspace, self.routing_key = keyspace, routing_key
+        [column, *_] = prepared.column_metadata
+        self.keyspace, self.routing_key = column.keyspace_name, routing_key  # for the replicas of the key
         self.rows, self.count, self.write_timestamp_us = rows, count, write_timestamp_us
+
+    def __len__(self) -> int:
+        return self.count  # the driver takes a batch of none for no statement, and routes it anywhere
 
 
 class EncodedBatchMessage(BatchMessage):  # type: ignore[misc]

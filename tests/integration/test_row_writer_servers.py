@@ -113,6 +113,19 @@ def test_the_older_write_time_never_wins_whatever_the_order(session: CassandraSe
     assert session.execute(f"SELECT count FROM {keyspace}.readings") == [{"count": 1}]
 
 
+def test_a_statement_that_the_server_has_forgotten_is_prepared_again(
+    session: CassandraSession, keyspace: str
+):
+    declare_table(session, keyspace, readings())
+    writer = RowWriter(session).open(keyspace, readings())
+    for number in range(3):
+        writer.write([(b"7", number.to_bytes(8, "big"), MISSING, b"\0\0\0\1")], STAMP_US)
+        writer.flush()
+        session.execute(f"ALTER TABLE {keyspace}.readings ADD extra{number} text")  # all of a table's go
+    rows = session.execute(f"SELECT at FROM {keyspace}.readings")
+    assert sorted(row["at"].timestamp() for row in rows) == [0, 0.001, 0.002]
+
+
 def test_the_server_has_nothing_to_say_about_the_batches(session: CassandraSession, keyspace: str):
     """Large and small rows, few and many partitions: no warning about a batch's size or its partitions."""
     declare_table(session, keyspace, readings(note="text"))

@@ -1,12 +1,20 @@
-"""What is in a batch of encoded rows, read from its bytes."""
+"""Batches of encoded rows: a statement to make them of, and what is in one, read from its bytes."""
 
 from typing import Any
 
-from cassandra.query import UNSET_VALUE
+from cassandra.cqltypes import Int32Type
+from cassandra.protocol import ColumnMetadata
+from cassandra.query import UNSET_VALUE, PreparedStatement
 
 from ingest_manager.cassandra.encoded_batch import EncodedBatch
 
 _WITHOUT_VALUE = {-1: None, -2: UNSET_VALUE}
+
+
+def prepared_insert(keyspace: str, query_id: bytes = b"id-of-the-insert") -> PreparedStatement:
+    """Return an insert as a session that uses no keyspace prepares it."""
+    column = ColumnMetadata(keyspace, "readings", "id", Int32Type)
+    return PreparedStatement([column], query_id, [0], "INSERT", None, 5, [], None)
 
 
 def rows_in(batch: EncodedBatch) -> list[tuple[Any, ...]]:

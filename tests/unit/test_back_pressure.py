@@ -5,9 +5,8 @@ from collections.abc import Callable
 from itertools import chain
 
 import pytest
-from cassandra.query import PreparedStatement
 from support.token_rings import KEYSPACE, MadeCluster, simple, vnodes
-from support.wire_batches import rows_in
+from support.wire_batches import prepared_insert, rows_in
 
 from ingest_manager.cassandra.batches import BatchLimits
 from ingest_manager.cassandra.pace import MOST, START, Pace
@@ -102,7 +101,7 @@ def server() -> SlowServer:
 def writer(server: SlowServer) -> TableWriter:
     return TableWriter(
         server,
-        PreparedStatement([], b"id-of-the-insert", [0], "INSERT", KEYSPACE, 5, [], None),
+        prepared_insert(KEYSPACE),
         key_positions=[0],
         placement=Placement(server, KEYSPACE),
         pace=server.pace,

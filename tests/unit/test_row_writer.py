@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cassandra.query import PreparedStatement
 from support.fakes import people_contract
-from support.wire_batches import rows_in
+from support.wire_batches import prepared_insert, rows_in
 
 from ingest_manager.cassandra.batches import BatchLimits, encoded_batches, read_limits
 from ingest_manager.cassandra.cassandra_session import UNSET
@@ -60,10 +60,6 @@ class Server:
         return [rows_in(batch) for batch in self.sent]
 
 
-def prepared() -> PreparedStatement:
-    return PreparedStatement([], b"id-of-the-insert", [0], "INSERT", "acme", 5, [], None)
-
-
 def writer_to(server: Server, *, pauses: list[float] | None = None, **given) -> TableWriter:
     pause = (lambda _: None) if pauses is None else pauses.append
     options = {
@@ -73,7 +69,7 @@ def writer_to(server: Server, *, pauses: list[float] | None = None, **given) -> 
         "pause": pause,
         **given,
     }
-    return TableWriter(server, prepared(), placement=Placement(server, "acme"), **options)
+    return TableWriter(server, prepared_insert("acme"), placement=Placement(server, "acme"), **options)
 
 
 def rows_of(count: int) -> list[tuple]:
@@ -121,7 +117,12 @@ def test_a_batch_holds_rows_of_one_replica_set_only():
 def cut(rows: list[tuple], limits: BatchLimits) -> list[list[tuple]]:
     """Return the rows of each batch."""
     made = encoded_batches(
-        rows, prepared(), [0], lambda keys: np.zeros(len(keys), int), limits=limits, write_timestamp_us=1
+        rows,
+        prepared_insert("acme"),
+        [0],
+        lambda keys: np.zeros(len(keys), int),
+        limits=limits,
+        write_timestamp_us=1,
     )
     return [rows_in(batch) for batch in made]
 

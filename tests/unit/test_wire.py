@@ -10,7 +10,7 @@ from cassandra.protocol import BatchMessage
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 from hypothesis import given
 from hypothesis import strategies as st
-from support.wire_batches import rows_in
+from support.wire_batches import prepared_insert, rows_in
 
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
@@ -38,16 +38,14 @@ CONTRACT = AppContract.model_validate(
 )
 
 
-def prepared(query_id: bytes = b"0123456789abcdef") -> PreparedStatement:
-    return PreparedStatement([], query_id, [0], "INSERT", "acme", 5, [], None)
-
-
 def one_group(keys) -> np.ndarray:
     return np.zeros(len(keys), np.int64)
 
 
 def batch_of(rows) -> EncodedBatch:
-    [batch] = encoded_batches(rows, prepared(), [0], one_group, limits=LIMITS, write_timestamp_us=77)
+    [batch] = encoded_batches(
+        rows, prepared_insert("acme"), [0], one_group, limits=LIMITS, write_timestamp_us=77
+    )
     return batch
 
 
@@ -67,13 +65,13 @@ def message_of_driver(batch: BatchStatement, version: int, timestamp: int | None
 @given(rows=st.lists(st.tuples(st.binary(max_size=3), CELLS, CELLS), min_size=1, max_size=9))
 def test_a_batch_is_what_the_driver_sends_of_the_same_rows(version: int, rows: list[tuple]):
     batch = batch_of(rows)
-    theirs, bound = BatchStatement(BatchType.UNLOGGED), BoundStatement(prepared())
+    theirs, bound = BatchStatement(BatchType.UNLOGGED), BoundStatement(prepared_insert("acme"))
     for row in rows_in(batch):
         bound.values = row
         theirs.add(bound)
     ours = EncodedBatchMessage(message_of_driver(batch, version, timestamp=1), batch)
     assert sent(ours, version) == sent(message_of_driver(theirs, version), version)
-    assert batch.keyspace == "acme"
+    assert (batch.keyspace, len(batch)) == ("acme", len(rows))  # what the driver routes by
 
 
 @given(rows=st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), CELLS), min_size=1, max_size=20))
@@ -89,7 +87,7 @@ def test_groups_of_replicas_are_not_mixed():
     batches = list(
         encoded_batches(
             rows,
-            prepared(),
+            prepared_insert("acme"),
             [0],
             lambda keys: np.array([key[0] % 2 for key in keys]),
             limits=BatchLimits(warn_bytes=1 << 20, partitions=3),
