@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support import crashing_manager
-from support.testbed import Platform, children_of, csv_of, eventually, is_worker, keyspace, kill_tree
+from support.testbed import Platform, children_of, csv_of, eventually, is_worker, kill_tree
 
 # One row is no row: rejects have to survive as well. Id 7 comes twice: its last line wins.
 FILE = csv_of(
@@ -105,7 +105,7 @@ def test_manager_killed_with_half_the_rows_in_loads_each_once(platform: Platform
     body = csv_of([(number, f"name {number}", "n") for number in range(total)])
     first = platform.start_manager()
     platform.put(customer, "people.csv", body)
-    eventually(lambda: platform.rows(customer, "id, name") and True, what="a first row")
+    platform.first_row(customer)
     kill_tree(first)
     [load] = platform.ledger(customer)
     present = len(platform.rows(customer, "id"))
@@ -128,12 +128,16 @@ def test_worker_killed_in_the_middle_is_replaced_and_the_others_go_on(platform: 
     body = csv_of([(number, f"name {number}", "n") for number in range(300_000)])
     with platform.manager() as manager:
         platform.put(customer, "people.csv", body)
-        load = eventually(lambda: next(iter(platform.ledger(customer)), None))
+        platform.first_row(customer)
+        workers = [pid for pid in children_of(manager.pid) if is_worker(pid)]
+        for pid in workers:  # the load stands still until it is known whose it is
+            os.kill(pid, signal.SIGSTOP)
+        [load] = platform.ledger(customer)
         victim = int(load["worker"].partition("/")[2])
-        first = f"SELECT id FROM {keyspace(customer)}.people LIMIT 1"  # all would take as long as the load
-        eventually(lambda: platform.session.execute(first).one())
-        assert victim in [pid for pid in children_of(manager.pid) if is_worker(pid)]
         os.kill(victim, signal.SIGKILL)
+        for pid in {*workers} - {victim}:
+            os.kill(pid, signal.SIGCONT)
+        assert victim in workers
         platform.put(other, "people.csv", FILE)
         [load] = platform.settled(customer, 1)
         assert picture(platform, other) == UNDISTURBED

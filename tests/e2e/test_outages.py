@@ -45,7 +45,7 @@ def test_cassandra_away_for_a_minute_counts_no_attempt(servers: Instance, platfo
     body = csv_of([(number, f"name {number}", "n") for number in range(total)])
     with platform.manager():
         platform.put(customer, "large.csv", body)
-        eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+        platform.first_row(customer)
         with stopped(servers.cassandra, servers.cassandra.kill):
             away_until = time.monotonic() + 60
             for number in range(3):
@@ -66,7 +66,7 @@ def test_a_cassandra_that_stands_still_until_batches_time_out_costs_time_only(
     body = csv_of([(number, f"name {number}", "n") for number in range(total)])
     with platform.manager():
         platform.put(customer, "large.csv", body)
-        eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+        platform.first_row(customer)
         with standing_still(servers.cassandra):
             eventually(lambda: platform.has_logged("batches failed and are sent again"), what="a timeout")
         [load] = platform.settled(customer, 1, within=120)
@@ -81,7 +81,7 @@ def test_store_away_counts_no_attempt(servers: Instance, platform: Platform) -> 
     body = csv_of([(number, f"name {number}", "n") for number in range(300_000)])
     with platform.manager():
         platform.put(customer, "people.csv", body)
-        eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+        platform.first_row(customer)
         with stopped(servers.minio, servers.minio.kill):
             pass
         [load] = platform.settled(customer, 1, within=120)
@@ -108,7 +108,7 @@ def test_clean_stop_in_the_middle_of_a_load_counts_no_attempt(platform: Platform
     with platform.manager(INGEST_MANAGER_SHUTDOWN_SECONDS="1"):
         body = csv_of([(number, f"name {number}", "n") for number in range(total)])
         platform.put(customer, "people.csv", body)
-        eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+        platform.first_row(customer)
     [load] = platform.ledger(customer)
     assert (load["status"], load["attempts"]) == ("queued", 0)
 

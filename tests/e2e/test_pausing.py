@@ -86,7 +86,7 @@ def test_load_under_way_ends_when_its_customer_is_paused(platform: Platform) -> 
     total = 300_000
     with platform.manager():
         platform.put(customer, "large.csv", csv_of([(number, "name", "note") for number in range(total)]))
-        eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+        platform.first_row(customer)
         for number in range(3):
             platform.put(customer, f"{number}.csv", csv_of([(-number, "a", "b")]))
         hold(platform, customer)

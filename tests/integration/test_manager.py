@@ -58,7 +58,7 @@ def test_no_worker_outlives_a_manager_that_is_stopped_in_the_middle_of_a_load(pl
     platform.apply()
     process = platform.start_manager(INGEST_MANAGER_SHUTDOWN_SECONDS="0")
     platform.put(customer, "people.csv", csv_of([(number, "a", "b") for number in range(600_000)]))
-    eventually(lambda: platform.rows(customer, "id") and True, what="a first row")
+    platform.first_row(customer)
     workers = [pid for pid in children_of(process.pid) if is_worker(pid)]
     assert len(workers) == 2
     process.send_signal(signal.SIGTERM)

@@ -235,6 +235,11 @@ class Platform:
         """Return a table's rows."""
         return list(self.session.execute(f'SELECT {columns} FROM "{keyspace(customer)}".{table}'))
 
+    def first_row(self, customer: str) -> None:
+        """Wait until a load has begun to write; to look at all its rows would take as long as the load."""
+        one = f'SELECT * FROM "{keyspace(customer)}".people LIMIT 1'
+        eventually(lambda: self.session.execute(one).one(), what="a first row")
+
     def staged(self, customer: str) -> list[tuple[str, str]]:
         """Return (key, version id) of everything in the staging bucket, delete markers too."""
         answer = self.s3.list_object_versions(Bucket=f"staging-{customer}")
