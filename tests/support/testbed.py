@@ -202,6 +202,7 @@ class Platform:
         """Run a manager for the length of the context; it must stop cleanly at the end."""
         process = self.start_manager(**environment)
         yield process
+        eventually(lambda: catches(process.pid, signal.SIGTERM), what="a manager that knows how to stop")
         assert stop(process) == 0
 
     def has_logged(self, text: str) -> bool:
@@ -296,6 +297,16 @@ def stop(process: subprocess.Popen[bytes], *, within: float = 60) -> int:
     """Send SIGTERM and return the exit code."""
     process.send_signal(signal.SIGTERM)
     return process.wait(within)
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal; one that has just begun has none."""
+    [caught] = [
+        line.split()[1]
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("SigCgt:")
+    ]
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
