@@ -4,6 +4,7 @@ With `encoded_batch` the only importer of cassandra-driver here. `ledger`, `tabl
 through it, `placement` gets the token ring from it. What a fault means, whoever catches it decides.
 """
 
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,6 +48,8 @@ _NO_REPLICAS: ReplicaMap = {}
 _CAS = "compare-and-set"
 _SIDE_BY_SIDE = 32  # statements of one stream
 _RECONNECT_SECONDS = (0.5, 5.0)
+# The driver sends a message in pieces; the last would wait for an ack, which a server delays by up to 40 ms.
+_AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 # Driver classes → what they mean; the nearest ancestor listed decides.
 _DOWN: tuple[type[Exception], ...] = (
@@ -287,6 +290,7 @@ def _connected(settings: Settings) -> CassandraSession:
             execution_profiles=_profiles(settings),
             reconnection_policy=ExponentialReconnectionPolicy(*_RECONNECT_SECONDS),
             connect_timeout=settings.cassandra_timeout_seconds,
+            sockopts=_AT_ONCE,
             control_connection_timeout=settings.cassandra_timeout_seconds,
         )
     # Negotiation downwards starts here rather than at the versions of another product.

@@ -113,6 +113,12 @@ def test_the_older_write_time_never_wins_whatever_the_order(session: CassandraSe
     assert session.execute(f"SELECT count FROM {keyspace}.readings") == [{"count": 1}]
 
 
+def test_no_piece_of_a_message_waits_for_an_acknowledgement(session: CassandraSession):
+    pools = session._session._pools.values()
+    sockets = [connection._socket for pool in pools for connection in pool.get_connections()]
+    assert {one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in sockets} == {1}
+
+
 def test_a_statement_that_the_server_has_forgotten_is_prepared_again(
     session: CassandraSession, keyspace: str
 ):
