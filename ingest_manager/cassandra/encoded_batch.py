@@ -30,6 +30,10 @@ class EncodedBatch(BatchStatement):  # type: ignore[misc] # the driver has no ty
     def __len__(self) -> int:
         return self.count  # the driver takes a batch of none for no statement, and routes it anywhere
 
+    def let_go(self) -> None:
+        """Forget the rows, which are written: the driver's request holds itself until a late collection."""
+        self.rows = b""
+
 
 class EncodedBatchMessage(BatchMessage):  # type: ignore[misc]
     """The message of such a batch (native protocol v4 and v5, section 4.1.7)."""

@@ -174,6 +174,8 @@ class TableWriter:
             self._under_way -= 1
             if fault is not None:
                 self._failed.append((parcel, fault))
+            else:
+                parcel.batch.let_go()
             self._changed.notify()
 
     def _resend_failed(self) -> None:

@@ -41,7 +41,7 @@ from ingest_manager.loading.admission import Admission
 from ingest_manager.loading.ahead import Ahead
 from ingest_manager.loading.archive import Archive
 from ingest_manager.loading.loading import Loading
-from ingest_manager.loading.memory_limit import limit_memory
+from ingest_manager.loading.memory import give_back_large_blocks, limit_memory
 from ingest_manager.loading.settlements import Busy, ServerLost, Settlement
 from ingest_manager.loading.staging_quota import StagingQuota
 from ingest_manager.objects.connection import connect_store
@@ -74,6 +74,7 @@ def main(context: WorkerContext) -> None:
     logs.configure(settings.log_format, settings.log_level, libraries=logging.WARNING)
     customers = CustomerDirectory(settings.bucket_policies_dir / "customers")
     sandboxes = Sandboxes(settings, context.stop.is_set)
+    give_back_large_blocks()
     loading = _loading(context, connect_patiently(settings), sandboxes)
     limit_memory(settings.worker_memory_mib)
     with suppress(EOFError):  # the manager has gone

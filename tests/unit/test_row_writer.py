@@ -43,6 +43,7 @@ class Server:
     faults: list[IngestError | None] = field(default_factory=list)
     answers_at_once: bool = True
     sent: list = field(default_factory=list)
+    rows_by_batch: list[list[tuple]] = field(default_factory=list)
     waiting: list[Callable[[IngestError | None], None]] = field(default_factory=list)
 
     def replica_map(self, keyspace: str):
@@ -50,14 +51,11 @@ class Server:
 
     def send_batch(self, batch, done: Callable[[IngestError | None], None]) -> None:
         self.sent.append(batch)
+        self.rows_by_batch.append(rows_in(batch))
         if self.answers_at_once:
             done(self.faults.pop(0) if self.faults else None)
         else:
             self.waiting.append(done)
-
-    @property
-    def rows_by_batch(self) -> list[list[tuple]]:
-        return [rows_in(batch) for batch in self.sent]
 
 
 def writer_to(server: Server, *, pauses: list[float] | None = None, **given) -> TableWriter:
@@ -186,6 +184,17 @@ def test_batches_that_time_out_are_sent_again_unchanged_after_growing_pauses():
     assert pauses == [0.5, 2.0, 5.0, 5.0, 5.0, 5.0]
     assert len(server.sent) == 7
     assert len({id(batch) for batch in server.sent}) == 1
+    assert server.rows_by_batch == [rows_of(10)] * 7
+
+
+def test_rows_are_held_until_they_are_written_and_no_longer():
+    server = Server(answers_at_once=False)
+    writer = writer_to(server)
+    writer.write(rows_of(400), 7)
+    lost, written = server.waiting
+    lost(LATE)
+    written(None)
+    assert [bool(batch.rows) for batch in server.sent] == [True, False]
 
 
 def test_a_batch_that_times_out_seven_times_is_a_passing_fault_of_the_load():

@@ -1,16 +1,17 @@
-"""A worker's memory limit: an allocation beyond it fails, and a file that asks for it is refused."""
+"""A worker's memory: what was large goes back; an allocation beyond the limit fails or refuses the file."""
 
 import multiprocessing
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 from support.cql_values import app, read
 from support.hostile_parquet import bomb
 
 from customer_ingestapps.errors import FileRejected
-from ingest_manager.loading.memory_limit import limit_memory
+from ingest_manager.loading.memory import give_back_large_blocks, limit_memory
 
 LIMIT_MIB = 128
 PAGE_MIB = 200
@@ -42,6 +43,25 @@ def take_less_and_more() -> str:
     return "more than the limit was taken"
 
 
+def free_large_between_small() -> str:
+    give_back_large_blocks()
+    bytearray(b"x") * (16 << 20)  # freed at once: glibc would now keep blocks of up to that size
+    small, large = [], []
+    for _ in range(32):
+        large.append(b"x" * (2 << 20))
+        small.append(b"x" * 200_000)
+    before = _resident_mib()
+    large.clear()
+    return f"{before - _resident_mib()} MiB of {len(small) * 2} went back"
+
+
+def _resident_mib() -> int:
+    (line,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")
+    )
+    return int(line.split()[1]) >> 10
+
+
 def read_bomb(*, is_in_footer: bool) -> str:
     try:
         read(app({"id": "bigint"}, format="parquet"), bomb(PAGE_MIB << 20, is_in_footer=is_in_footer))
@@ -57,6 +77,10 @@ def _allocator_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_allocation_beyond_the_limit_fails() -> None:
     assert limited(take_less_and_more) == "64 fit"
+
+
+def test_large_blocks_between_small_ones_go_back_when_they_are_freed() -> None:
+    assert limited(free_large_between_small) == "64 MiB of 64 went back"
 
 
 @pytest.mark.parametrize(
