@@ -20,6 +20,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
+from bucket_policies.arrivals import Sized
 from bucket_policies.errors import GrantError, UnreachableError, see_that_it_runs
 from bucket_policies.settings import GrantSettings
 
@@ -90,23 +91,18 @@ class GrantStore:
         """Read anything, to see that it can be done."""
         self._session.execute(_READ, ("nobody",))
 
-    def used(self, customer: str) -> int:
-        """Add up the bytes that are promised to a customer."""
-        return _promised(self._session.execute(_READ, (customer,)))
-
-    def outstanding(self, customer: str) -> list[tuple[str, int]]:
-        """Return key and size of everything that is promised to a customer."""
-        rows = self._session.execute(_READ, (customer,))
-        return [granted for row in rows if row["sizes"] for granted in row["sizes"].items()]
+    def outstanding(self, customer: str) -> list[Sized]:
+        """Return everything that is promised to a customer."""
+        return _granted(self._session.execute(_READ, (customer,)))
 
     def end(self, customer: str) -> None:
         """Forget every grant of a customer."""
         self._session.execute(_END, (customer,))
 
     def reserve(
-        self, customer: str, upload_id: str, decide: Callable[[int], Share], *, ttl_seconds: int
+        self, customer: str, upload_id: str, decide: Callable[[list[Sized]], Share], *, ttl_seconds: int
     ) -> Share:
-        """Keep what `decide` gives out, given the bytes promised; when others were first it decides anew.
+        """Keep what `decide` gives out, given what is promised; when others were first it decides anew.
 
         Raises:
             GrantError: others were first every time.
@@ -116,7 +112,7 @@ class GrantStore:
             rows = self._session.execute(_READ, (customer,))
             if share and any(row["upload_id"] == upload_id for row in rows):
                 return share  # the answer to the last attempt was lost, not the attempt
-            share = decide(_promised(rows))
+            share = decide(_granted(rows))
             last_upload = rows[0]["last_upload"] if rows else None
             change = (ttl_seconds, upload_id, dict(share.sizes), customer, upload_id, last_upload)
             if not share.sizes or self._is_taken(change):
@@ -136,8 +132,8 @@ class GrantStore:
         return bool(answer["[applied]"])
 
 
-def _promised(rows: Sequence[Mapping[str, Any]]) -> int:
-    return sum(sum(row["sizes"].values()) for row in rows if row["sizes"])
+def _granted(rows: Sequence[Mapping[str, Any]]) -> list[Sized]:
+    return [granted for row in rows if row["sizes"] for granted in row["sizes"].items()]
 
 
 class CassandraSession:

@@ -12,6 +12,7 @@ from typing import Protocol
 from bucket_policies import tokens
 from bucket_policies.api import AppDeclaration, GrantedFile, OfferedFile, RefusedFile
 from bucket_policies.app_declarations import no_app_violation
+from bucket_policies.arrivals import Sized, to_come
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore, Share
@@ -24,8 +25,8 @@ TTL_MARGIN_SECONDS = 900  # a PUT that began just before its URL expired may sti
 class Store(Protocol):
     """Measures staging and signs."""
 
-    def stored_bytes(self, bucket: str) -> int:
-        """Add up every version in a bucket."""
+    def staged(self, bucket: str) -> list[Sized]:
+        """Return every version in a bucket."""
         ...
 
     def sign_put(self, new: NewObject, lifetime_seconds: int) -> SignedPut:
@@ -46,8 +47,12 @@ class Granter:
 
     def used_bytes(self, customer: Customer) -> int:
         """Add up what a customer has in staging and what is granted."""
-        granted = self._grants.used(customer.id)  # read first: an object that arrives between counts twice
-        return granted + self._store.stored_bytes(customer.staging_bucket)
+        return self._used(customer, self._grants.outstanding(customer.id))
+
+    def _used(self, customer: Customer, granted: Sequence[Sized]) -> int:
+        """Count what was granted before staging is listed, so that nothing is missed that arrives between."""
+        staged = self._store.staged(customer.staging_bucket)
+        return to_come(granted, staged) + sum(size for _, size in staged)
 
     def grant(
         self,
@@ -80,8 +85,8 @@ class Granter:
         if not wanted:
             return Share({}, 0)
 
-        def decide(granted_bytes: int) -> Share:
-            used = granted_bytes + self._store.stored_bytes(customer.staging_bucket)
+        def decide(granted: Sequence[Sized]) -> Share:
+            used = self._used(customer, granted)
             return Share(fitting(wanted, customer.constraints.quota_kib * 1024 - used), used)
 
         ttl = self._lifetime_seconds + TTL_MARGIN_SECONDS

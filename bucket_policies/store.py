@@ -22,6 +22,7 @@ from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 from pydantic import SecretStr
 
+from bucket_policies.arrivals import Sized
 from bucket_policies.errors import StoreError, UnreachableError, see_that_it_runs
 from bucket_policies.settings import AuthSettings, MirrorSettings, StoreSettings
 
@@ -86,11 +87,13 @@ class ObjectStore:
         self._presigner = presigner
         self._sts = sts
 
-    def stored_bytes(self, bucket: str) -> int:
-        """Add up every version in a bucket."""
+    def staged(self, bucket: str) -> list[Sized]:
+        """Return every version in a bucket."""
         with minio_errors(f"the listing of {bucket}"):
             pages = self._client.get_paginator("list_object_versions").paginate(Bucket=bucket)
-            return sum(version["Size"] for page in pages for version in page.get("Versions", ()))
+            return [
+                (version["Key"], version["Size"]) for page in pages for version in page.get("Versions", ())
+            ]
 
     def sign_put(self, new: NewObject, lifetime_seconds: int) -> SignedPut:
         """Sign a PUT of exactly this object: MinIO refuses another length, other bytes, other metadata."""

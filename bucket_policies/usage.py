@@ -4,11 +4,12 @@ Used is what the auth service counts: every version in staging and every grant. 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bucket_policies.arrivals import Sized, to_come
 from bucket_policies.customers import Customer, quota_by_minio
 from bucket_policies.store import Administration
 
@@ -48,8 +49,8 @@ class Usage:
         return self.used_bytes > self.quota_bytes
 
 
-def measure(minio: Administration, customer: Customer, granted_bytes: int | None) -> Usage:
-    """Measure a customer's buckets.
+def measure(minio: Administration, customer: Customer, granted: Sequence[Sized] | None) -> Usage:
+    """Measure a customer's buckets; what is granted was read before.
 
     Raises:
         StoreError: MinIO refused.
@@ -64,7 +65,9 @@ def measure(minio: Administration, customer: Customer, granted_bytes: int | None
         bucket_quota_bytes=minio.read(lambda: bucket_quota(minio, customer.staging_bucket)) or None,
         staged_bytes=sum(one["Size"] for one in staged),
         staged_files=len(staged),
-        granted_bytes=granted_bytes,
+        granted_bytes=None
+        if granted is None
+        else to_come(granted, [(one["Key"], one["Size"]) for one in staged]),
         archived_bytes=sum(one["Size"] for one in archived),
         archived_files=len(archived),
         last_arrival_at=max((one["LastModified"] for one in came), default=None),

@@ -1,16 +1,17 @@
 """The command `bucket-policies usage`: how much of its quota each customer uses."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from pydantic_core import to_json
 from rich.console import Console
 from rich.table import Table
 
 from bucket_policies import logs
+from bucket_policies.arrivals import Sized
 from bucket_policies.commands.options import AsJson, customer_of
 from bucket_policies.customers import open_directory
 from bucket_policies.errors import NotGivenError
@@ -30,9 +31,9 @@ def usage(
 ) -> None:
     """Show how much of its quota each customer uses; exit 1 if one uses more than it has.
 
-    \b
     Used is what lies in staging, every version, and what is granted and has not arrived.
 
+    \b
     Examples:
       1. bucket-policies usage
       2. bucket-policies usage customer-1 --json
@@ -45,7 +46,7 @@ def usage(
     with _granted() as granted:
         measured = [measure(minio, one, granted(one.id)) for one in chosen]
     if as_json:
-        typer.echo(json.dumps([_document(one) for one in measured], default=str))
+        typer.echo(to_json([_document(one) for one in measured]).decode())
     else:
         _show(measured)
     problems = {} if customer else directory.problems
@@ -55,15 +56,15 @@ def usage(
 
 
 @contextmanager
-def _granted() -> Iterator[Callable[[str], int | None]]:
-    """Give what tells a customer's granted bytes: nothing where Cassandra's login is not given here."""
+def _granted() -> Iterator[Callable[[str], Sequence[Sized] | None]]:
+    """Give what tells a customer's grants: nothing where Cassandra's login is not given here."""
     try:
         settings = read_settings(GrantSettings)
     except NotGivenError:
         yield lambda _: None
     else:
         with closing(CassandraSession(settings)) as session:
-            yield GrantStore(session).used
+            yield GrantStore(session).outstanding
 
 
 def _document(one: Usage) -> dict[str, object]:

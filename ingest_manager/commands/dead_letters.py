@@ -10,6 +10,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from pydantic_core import to_json
 
 from ingest_manager.cassandra import cassandra_session
 from ingest_manager.commands import display, ordering
@@ -100,7 +101,7 @@ def show(
         [letter] = letters.chosen([letter_id], moment_of(since))
     facts = facts_of(letter)
     if as_json:
-        typer.echo(json.dumps(facts, default=str))
+        typer.echo(to_json(facts, fallback=str).decode())
     else:
         display.print_facts(facts)
 

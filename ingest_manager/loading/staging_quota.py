@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bucket_policies.arrivals import Sized, to_come
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore
 from bucket_policies.rules import Violation
@@ -77,10 +78,8 @@ class StagingQuota:
         return _listing_of(versions, self.grants.outstanding(customer.id))
 
 
-def _listing_of(versions: Sequence[ObjectVersion], outstanding: Iterable[tuple[str, int]]) -> _Listing:
-    """Add up; the grants of some objects that have come are not ended yet."""
-    arrived = {(version.key, version.size or 0) for version in versions}
-    promised = sum(size for key, size in outstanding if (key, size) not in arrived)
+def _listing_of(versions: Sequence[ObjectVersion], outstanding: Iterable[Sized]) -> _Listing:
+    promised = to_come(outstanding, ((version.key, version.size or 0) for version in versions))
     found = sorted(versions, key=lambda one: (one.modified_at or _NEVER, one.key, one.version_id))
     total, bytes_up_to = 0, {}
     for version in found:

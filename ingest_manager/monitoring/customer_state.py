@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from bucket_policies.arrivals import to_come
 from bucket_policies.customers import STAGING_PREFIX, Customer
 from bucket_policies.grant_store import GrantStore
 from ingest_manager.errors import ObjectGone, ServerDown, ServerName
@@ -173,12 +174,15 @@ class Observer:
             figures["quota_declared_bytes"] = customer.constraints.quota_kib * 1024
         figures["quota_set_bytes"] = self.ask(lambda: self.quota_bytes(STAGING_PREFIX + name))
         loads = self.ask_records(lambda records: self._loads(records.ledger, name))
-        granted = self.ask_records(lambda records: records.grants.used(name))  # before what lies in staging
+        granted = self.ask_records(
+            lambda records: records.grants.outstanding(name)
+        )  # before what lies in staging
         staged = self.ask(lambda: self._staged(name))
         if loads is not None:
             figures |= _figures_of(loads, self.clock())
         if staged is not None and granted is not None:
-            figures["used_bytes"] = granted + sum(version.size or 0 for version in staged.values())
+            sizes = [(version.key, version.size or 0) for version in staged.values()]
+            figures["used_bytes"] = to_come(granted, sizes) + sum(size for _, size in sizes)
         if staged is not None and loads is not None:
             found = self.ask_records(lambda records: _decided(records.ledger, loads, staged))
             figures |= {} if found is None else _open_figures(loads, staged, found, self.clock())

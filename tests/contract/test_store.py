@@ -104,23 +104,28 @@ def new_object(bucket, key="in/a.csv", content=CONTENT, upload_id="upload-1"):
     return NewObject(bucket, key, len(content), hashlib.sha256(content).hexdigest(), upload_id, "5ea1")
 
 
-def test_every_version_is_measured(subject):
+def test_every_version_is_listed(subject):
     for content in (b"12345", b"123", b""):
         subject.s3.put_object(Bucket=subject.bucket, Key="a.csv", Body=content)
     subject.s3.put_object(Bucket=subject.bucket, Key="b.csv", Body=b"12")
     deleted = subject.s3.delete_object(Bucket=subject.bucket, Key="b.csv")
 
-    assert subject.store.stored_bytes(subject.bucket) == 10
+    assert sorted(subject.store.staged(subject.bucket)) == [
+        ("a.csv", 0),
+        ("a.csv", 3),
+        ("a.csv", 5),
+        ("b.csv", 2),
+    ]
     subject.s3.delete_object(Bucket=subject.bucket, Key="b.csv", VersionId=deleted["VersionId"])
 
 
-def test_empty_bucket_measures_nothing(subject):
-    assert subject.store.stored_bytes(subject.bucket) == 0
+def test_empty_bucket_lists_nothing(subject):
+    assert subject.store.staged(subject.bucket) == []
 
 
 def test_missing_bucket_is_a_store_error_with_the_servers_own_code(subject):
     with pytest.raises(StoreError, match="MinIO refused the listing of staging-nobody") as refused:
-        subject.store.stored_bytes("staging-nobody")
+        subject.store.staged("staging-nobody")
 
     assert refused.value.code == "NoSuchBucket"
 
@@ -186,7 +191,7 @@ def test_anything_but_what_was_signed_is_refused(minio_subject, content, changed
     answer = httpx.put(signed.url, content=content, headers=headers)
 
     assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (status, True), answer.text
-    assert minio_subject.store.stored_bytes(minio_subject.bucket) == 0
+    assert minio_subject.store.staged(minio_subject.bucket) == []
 
 
 @pytest.mark.server("minio")
@@ -229,7 +234,7 @@ def test_wrong_secret_is_a_store_error_without_the_secret(servers):
     store = open_object_store(auth_settings(**root_of(servers) | {"granter_secret_key": "guessed-secret"}))
 
     with pytest.raises(StoreError) as refused:
-        store.stored_bytes("staging-acme")
+        store.staged("staging-acme")
 
     assert refused.value.code == "SignatureDoesNotMatch"
     assert "guessed-secret" not in str(refused.value)
@@ -239,7 +244,7 @@ def test_minio_that_does_not_listen_is_unreachable():
     store = open_object_store(auth_settings())
 
     with pytest.raises(UnreachableError, match=r"MinIO does not answer: .*http://127.0.0.1:1/"):
-        store.stored_bytes("staging-acme")
+        store.staged("staging-acme")
     with pytest.raises(UnreachableError):
         store.ping()
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,8 @@ def test_added_customer_has_a_document_a_login_and_buckets(platform: Platform) -
     assert put(offer(platform, customer, "a.csv")) == 200
     [used] = json.loads(platform.command("bucket-policies", "usage", customer, "--json"))
     assert (used["quota_bytes"], used["bucket_quota_bytes"]) == (9216, 9216)
-    assert (used["staged_bytes"], used["staged_files"], used["granted_bytes"]) == (len(BODY), 1, len(BODY))
+    assert (used["staged_bytes"], used["staged_files"], used["granted_bytes"]) == (len(BODY), 1, 0)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:.]+Z", used["last_arrival_at"])
 
 
 def test_nothing_is_written_where_something_is_wrong(platform: Platform) -> None:

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import uuid
 from typing import Any
 
@@ -83,6 +84,7 @@ def test_show_tells_all_that_is_known_and_makes_a_body_harmless(platform: Platfo
         "failed",
         platform.ledger(customer)[1]["worker"],
     )
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:.]+Z", shown["ended_at"])
     unknown = platform.run("ingest-manager", "dead-letters", "show", str(uuid.uuid4()))
     assert (unknown.returncode, unknown.stdout, unknown.stderr.count("\n")) == (1, "", 1)
 

@@ -229,7 +229,8 @@ def test_fifty_reservations_at_once_share_the_quota_exactly(platform):
 
     def reserve(number):
         def decide(granted):
-            return Share({"a.csv": 7, "b.csv": 3} if granted + 10 <= 200 else {}, granted)
+            used = sum(size for _, size in granted)
+            return Share({"a.csv": 7, "b.csv": 3} if used + 10 <= 200 else {}, used)
 
         return grants.reserve(customer, f"upload-{number}", decide, ttl_seconds=60)
 
@@ -237,21 +238,19 @@ def test_fifty_reservations_at_once_share_the_quota_exactly(platform):
         shares = list(pool.map(reserve, range(50)))
 
     assert sum(bool(share.sizes) for share in shares) == 20
-    assert grants.used(customer) == 200
+    assert sum(size for _, size in grants.outstanding(customer)) == 200
     winner = next(f"upload-{number}" for number, share in enumerate(shares) if share.sizes)
     grants.release(customer, winner, "a.csv")
     grants.release(customer, winner, "a.csv")
     grants.release(customer, "unknown", "a.csv")
-    assert grants.used(customer) == 193
+    assert sum(size for _, size in grants.outstanding(customer)) == 193
     session.close()
 
 
 def test_grants_end_by_themselves(platform):
     session, customer = session_of(platform), f"ender-{uuid.uuid4().hex[:12]}"
 
-    GrantStore(session).reserve(
-        customer, "upload-1", lambda used: Share({"a.csv": 1}, used), ttl_seconds=4500
-    )
+    GrantStore(session).reserve(customer, "upload-1", lambda _: Share({"a.csv": 1}, 0), ttl_seconds=4500)
 
     [row] = session.execute("SELECT TTL(sizes) AS ttl FROM ingest.grants WHERE customer = ?", (customer,))
     assert 4400 < row["ttl"][0] <= 4500
@@ -262,8 +261,8 @@ def test_bytes_of_a_grant_that_ends_unused_are_free_again(platform):
     session, customer = session_of(platform), f"ender-{uuid.uuid4().hex[:12]}"
     grants = GrantStore(session)
 
-    def decide(used):
-        return Share({"a.csv": 10} if used + 10 <= 10 else {}, used)
+    def decide(granted):
+        return Share({} if granted else {"a.csv": 10}, 0)
 
     def reserve(upload_id):
         return dict(grants.reserve(customer, upload_id, decide, ttl_seconds=10).sizes)

@@ -393,9 +393,6 @@ class FakeGrants:
     def outstanding(self, customer: str) -> list[tuple[str, int]]:
         return self.promised
 
-    def used(self, customer: str) -> int:
-        return sum(size for _, size in self.promised)
-
     def release(self, customer: str, upload_id: str, key: str) -> None:
         self.released.append((customer, upload_id, key))
 

@@ -28,9 +28,9 @@ class FakeStore:
     fault = None
     lent = ()
 
-    def stored_bytes(self, bucket):
+    def staged(self, bucket):
         self.ping()
-        return 1024
+        return [("old.csv", 1024)]
 
     def sign_put(self, new, lifetime_seconds):
         url = f"https://s3.example/{new.bucket}/{new.key}?X-Amz-Signature=secret"

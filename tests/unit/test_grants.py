@@ -8,7 +8,7 @@ import cassandra.pool
 import cassandra.protocol
 import pytest
 
-from bucket_policies import grant_store, grants
+from bucket_policies import arrivals, grant_store, grants
 from bucket_policies.api import GrantedFile, OfferedFile
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
@@ -65,11 +65,11 @@ class FakeCassandra:
 
 
 class FakeStore:
-    def __init__(self, stored=0):
-        self.stored = stored
+    def __init__(self, stored=()):
+        self.stored = list(stored)
         self.signed = []
 
-    def stored_bytes(self, bucket):
+    def staged(self, bucket):
         assert bucket == "staging-acme"
         return self.stored
 
@@ -95,6 +95,7 @@ def granter(store, cassandra_rows):
 
 def test_examples_in_the_docstrings_are_true():
     assert doctest.testmod(grants).failed == 0
+    assert doctest.testmod(arrivals).failed == 0
 
 
 def test_files_beyond_number_files_are_too_many():
@@ -157,7 +158,7 @@ def test_granted_files_come_signed_in_the_order_of_the_manifest(granter, store, 
 
 
 def test_quota_counts_what_is_stored_and_what_is_granted(granter, store, cassandra_rows):
-    store.stored = 4 * KIB
+    store.stored = [("old.csv", 4 * KIB)]
     cassandra_rows.uploads = {"earlier": {"x.csv": 2 * KIB}}
 
     fits, does_not = granter.grant(ACME, "upload-1", [offered("a.csv", 4 * KIB), offered("b.csv", KIB)])
@@ -167,6 +168,17 @@ def test_quota_counts_what_is_stored_and_what_is_granted(granter, store, cassand
     assert (violation.rule, violation.value, violation.limit) == ("quota", 10240, 10240)
     assert violation.message == "1024 bytes do not fit: 10240 of 10240 bytes are in use or granted"
     assert granter.used_bytes(ACME) == 10 * KIB
+
+
+def test_file_that_has_come_and_is_not_claimed_yet_counts_once(granter, store, cassandra_rows):
+    cassandra_rows.uploads = {"earlier": {"x.csv": 4 * KIB}, "again": {"x.csv": 4 * KIB}}
+    store.stored = [("x.csv", 4 * KIB)]
+
+    assert granter.used_bytes(ACME) == 8 * KIB
+    store.stored = [("x.csv", 4 * KIB)] * 2
+    assert granter.used_bytes(ACME) == 8 * KIB
+    [fits] = granter.grant(ACME, "upload-1", [offered("a.csv", 2 * KIB)])
+    assert isinstance(fits, GrantedFile)
 
 
 def test_manifest_without_a_good_file_reserves_nothing(granter, cassandra_rows):
@@ -191,11 +203,11 @@ def test_call_that_was_beaten_decides_anew(cassandra_rows):
         seen.append(granted)
         if len(seen) == 1:
             cassandra_rows.reserve(60, "other", {"x.csv": 5}, "acme", "other", None)
-        return Share({"a.csv": 1}, granted)
+        return Share({"a.csv": 1}, sum(size for _, size in granted))
 
     share = GrantStore(cassandra_rows).reserve("acme", "mine", decide, ttl_seconds=60)
 
-    assert seen == [0, 5]
+    assert seen == [[], [("x.csv", 5)]]
     assert share.used_bytes == 5
     assert cassandra_rows.uploads == {"other": {"x.csv": 5}, "mine": {"a.csv": 1}}
 
@@ -204,7 +216,7 @@ def test_call_that_was_beaten_decides_anew(cassandra_rows):
 def test_lost_answer_reserves_once_whether_it_was_applied_or_not(cassandra_rows, applied):
     cassandra_rows.faults = [(UnreachableError("Cassandra", "timeout"), applied)]
 
-    GrantStore(cassandra_rows).reserve("acme", "mine", lambda used: Share({"a.csv": 1}, used), ttl_seconds=60)
+    GrantStore(cassandra_rows).reserve("acme", "mine", lambda _: Share({"a.csv": 1}, 0), ttl_seconds=60)
 
     assert cassandra_rows.uploads == {"mine": {"a.csv": 1}}
 
@@ -214,9 +226,7 @@ def test_call_that_is_beaten_every_time_gives_up(cassandra_rows, monkeypatch):
     cassandra_rows.faults = [(None, False)] * 1000
 
     with pytest.raises(GrantError, match="too many uploads of acme begin at once"):
-        GrantStore(cassandra_rows).reserve(
-            "acme", "mine", lambda used: Share({"a.csv": 1}, used), ttl_seconds=60
-        )
+        GrantStore(cassandra_rows).reserve("acme", "mine", lambda _: Share({"a.csv": 1}, 0), ttl_seconds=60)
 
 
 def driver_error_classes():

@@ -23,8 +23,9 @@ ALLOWED = {
     "bucket_policies": {"customer_ingestapps.globs"},  # which names an app takes, and nothing of the readers
     "fetchdata": {"bucket_policies.rules", "bucket_policies.api", "customer_ingestapps"},
     "ingest_manager": {
-        "bucket_policies.allowances", "bucket_policies.certificates", "bucket_policies.constraints",
-        "bucket_policies.customers", "bucket_policies.errors", "bucket_policies.grant_store",
+        "bucket_policies.allowances", "bucket_policies.arrivals", "bucket_policies.certificates",
+        "bucket_policies.constraints", "bucket_policies.customers", "bucket_policies.errors",
+        "bucket_policies.grant_store",
         "bucket_policies.command_line", "bucket_policies.listening", "bucket_policies.logs",
         "bucket_policies.metrics", "bucket_policies.mirror", "bucket_policies.rules",
         "bucket_policies.secret_files", "bucket_policies.timed_calls", "bucket_policies.tokens",
