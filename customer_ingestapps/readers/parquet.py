@@ -44,8 +44,8 @@ class ParquetReader:
         with self._faults():
             schema = self._open([]).schema_arrow
             self._file = self._open([name for name in schema.names if _is_text(schema, name)])
-            self._check_sizes(self._file.metadata)
             self._pages = Pages(self._ranges.range, source.size)
+            self._group_bytes = self._sizes(self._file.metadata)
         self._schema = schema
         self.header: Fields = tuple(schema.names)
 
@@ -125,13 +125,15 @@ class ParquetReader:
 
     def _batch_rows(self, group: int) -> int:
         """Say how many rows of a group go into a chunk; only the content decides."""
-        found = self._file.metadata.row_group(group)
-        row_bytes = max(found.total_byte_size // max(found.num_rows, 1), 1)
+        rows = self._file.metadata.row_group(group).num_rows
+        row_bytes = max(self._group_bytes[group] // max(rows, 1), 1)
         return int(min(self._limits.chunk_rows, max(self._limits.chunk_bytes // row_bytes, 1)))
 
-    def _check_sizes(self, metadata: parquet.FileMetaData) -> None:
+    def _sizes(self, metadata: parquet.FileMetaData) -> list[int]:
+        """Check and return the sizes of the row groups, which may claim less than their columns do."""
         groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-        sizes, rows = [group.total_byte_size for group in groups], sum(group.num_rows for group in groups)
+        told, rows = [group.total_byte_size for group in groups], sum(group.num_rows for group in groups)
+        sizes = [*map(max, told, self._pages.group_bytes())]
         if rows != metadata.num_rows:
             raise ValueError(f"its row groups have {rows} rows, the footer counts {metadata.num_rows}")
         if self._expanded_limit is not None and sum(sizes) > self._expanded_limit:
@@ -140,6 +142,7 @@ class ParquetReader:
             if size > MOST_ROW_GROUP_BYTES:
                 message = f"row group {number} has {size} bytes, allowed are {MOST_ROW_GROUP_BYTES}"
                 raise FileRejected(Reason.ROW_GROUP_TOO_LARGE, message)
+        return sizes
 
     def _too_large(self) -> FileRejected:
         message = f"the file has more than {self._expanded_limit} bytes after decompression"

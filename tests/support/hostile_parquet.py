@@ -10,8 +10,12 @@ from pyarrow import parquet
 _MAGIC_BYTES, _LENGTH_BYTES = 4, 8
 
 
-def bomb(page_bytes: int, *, column: str = "id", is_in_footer: bool = False) -> bytes:
+def bomb(
+    page_bytes: int, *, column: str = "id", is_in_footer: bool = False, is_in_group: bool = True
+) -> bytes:
     """Return a small file whose only page holds so many zeros; its footer says so, or 160 KB.
+
+    Where it says so, the row group may say 160 KB all the same.
 
     It is made from a sound file, whose sizes in the page's header and in the footer are replaced.
     """
@@ -26,7 +30,8 @@ def bomb(page_bytes: int, *, column: str = "id", is_in_footer: bool = False) -> 
     footer = sound[header_end + packed_bytes : -_LENGTH_BYTES]
     footer = _replaced(footer, b"\x16", chunk.total_compressed_size, len(header) + len(payload))
     if is_in_footer:
-        footer = _replaced(footer, b"\x16", chunk.total_uncompressed_size, len(header) + page_bytes)
+        count = -1 if is_in_group else 1  # the column comes first
+        footer = _replaced(footer, b"\x16", chunk.total_uncompressed_size, len(header) + page_bytes, count)
     return b"PAR1" + header + payload + footer + len(footer).to_bytes(4, "little") + b"PAR1"
 
 
@@ -52,10 +57,10 @@ def _zeros(size: int) -> bytes:
     return b"".join([*packed, packer.compress(bytes(size % (1 << 20))), packer.flush()])
 
 
-def _replaced(thrift: bytes, field: bytes, old: int, new: int) -> bytes:
-    """Put another integer where a field has this one."""
+def _replaced(thrift: bytes, field: bytes, old: int, new: int, count: int = -1) -> bytes:
+    """Put another integer where a field has this one, everywhere or so many times."""
     assert field + _varint(old) in thrift
-    return thrift.replace(field + _varint(old), field + _varint(new))
+    return thrift.replace(field + _varint(old), field + _varint(new), count)
 
 
 def _varint(number: int) -> bytes:

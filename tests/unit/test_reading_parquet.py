@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 from support.cql_values import InMemory, app, read, rejects, stored
+from support.hostile_parquet import bomb
 
 from customer_ingestapps.errors import FileRejected
 from customer_ingestapps.readers.rows import Limits
@@ -239,6 +240,16 @@ class TestFile:
         assert max(start for start, _ in source.ranges[:-1]) >= len(data) - 65_536
         assert sum(size for _, size in source.ranges) < len(data)
 
+    def test_tiny_pages_are_not_a_request_each(self) -> None:
+        table = {"id": range(50_000)}
+        data = file(table, use_dictionary=False, data_page_size=64, write_batch_size=16)
+        source = InMemory(data)
+        chunks = [
+            *read_chunks(app({"id": "int"}, format="parquet"), "a.parquet", source, expanded_limit=None)
+        ]
+        assert sum(chunk.rows_read for chunk in chunks) == 50_000
+        assert len(source.ranges) < 100  # for 3,125 pages
+
     def test_a_fault_of_the_source_is_not_taken_for_one_of_the_file(self) -> None:
         class Broken(InMemory):
             def read_range(self, start: int, size: int) -> bytes:
@@ -336,6 +347,10 @@ class TestFile:
                 )
             )
         assert caught.value.reason == "expanded_too_large"
+
+    def test_columns_that_are_larger_than_their_row_group_says_refuse_the_file(self) -> None:
+        error = refusal({"id": "bigint"}, bomb(300 << 20, is_in_footer=True, is_in_group=False))
+        assert (error.reason, "row group 1 has 314572" in str(error)) == ("row_group_too_large", True)
 
     def test_row_groups_and_the_whole_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         data = file(self.ROWS)
