@@ -1,4 +1,4 @@
-"""The faults of a load, by what has to happen next: adapters raise them, `worker` decides by class.
+"""The faults of a load, by what has to happen next: adapters raise them, `loading` decides by class.
 
 IngestError
 ├── TransientError       this object's passing fault: the load is tried again, the attempt counts

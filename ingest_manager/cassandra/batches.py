@@ -55,7 +55,7 @@ def read_limits(session: CassandraSession) -> BatchLimits:
     size = re.fullmatch(r"(\d+)(B|KiB|MiB|GiB)", values.get(_BYTES) or f"{values.get(_KIB_BEFORE_4_1)}KiB")
     return BatchLimits(
         warn_bytes=int(size[1]) * _UNITS[size[2]] if size else _DEFAULTS.warn_bytes,
-        partitions=int(values.get(_PARTITIONS, _DEFAULTS.partitions)),
+        partitions=max(1, int(values.get(_PARTITIONS, _DEFAULTS.partitions))),
     )
 
 

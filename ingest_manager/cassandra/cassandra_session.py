@@ -1,7 +1,7 @@
 """The way to Cassandra: one session per process, its statements, and its faults in this package's words.
 
-With `encoded_batch` the only importer of cassandra-driver here. `ledger`, `tables` and `row_writer` speak CQL
-through it, `placement` gets the token ring from it. What a fault means, whoever catches it decides.
+Alone connects; `encoded_batch` and `stored_values` use the driver's types. `ledger`, `tables`, `row_writer`
+speak CQL through it, `placement` gets the token ring from it. What a fault means, whoever catches it decides.
 """
 
 import socket
@@ -254,8 +254,17 @@ class CassandraSession:
 
     def send_batch(self, batch: EncodedBatch, done: Callable[[IngestError | None], None]) -> None:
         """Start a batch; `done` is called once, with its fault if any, mostly on the driver's thread."""
+        answered = threading.Lock()
+
+        def answer(fault: IngestError | None) -> None:
+            # The driver answers again where a statement that it prepared anew comes after its own time-out.
+            if answered.acquire(blocking=False):
+                done(fault)
+
         future = self._session.execute_async(batch)
-        future.add_callbacks(lambda _: done(None), lambda error: done(fault_of(error) or _unexpected(error)))
+        future.add_callbacks(
+            lambda _: answer(None), lambda error: answer(fault_of(error) or _unexpected(error))
+        )
 
 
 def with_cells(prepared: Prepared, cells: Sequence[object]) -> Prepared:

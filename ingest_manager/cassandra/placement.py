@@ -1,6 +1,6 @@
 """Which rows live together: groups partition keys by the set of replicas that holds them.
 
-A batch of one group is one coordinator's work and no more; `row_writer` makes a batch of nothing else.
+A batch of one group is one coordinator's work and no more; `batches` makes a batch of nothing else.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What a reader of the table would see: encoded cells through the driver's own deserializers, fit for JSON.
 
-For `check`, which stores nothing. Beside `cassandra_session` it alone imports the driver, and never connects.
+For `check`, which stores nothing. Uses the driver's types, and never connects.
 """
 
 import json

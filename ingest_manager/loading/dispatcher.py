@@ -10,7 +10,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import structlog
@@ -55,6 +55,12 @@ class Job:
     assignment: Assignment
     taken_at: float = field(default_factory=time.time)
     offered: float = field(default_factory=time.monotonic)
+    is_repeat: bool = False
+
+    @property
+    def may_have_ended(self) -> bool:
+        """Tell whether somebody had the delivery before, who may have been cut off after the outcome."""
+        return self.is_repeat or self.delivery.is_redelivered
 
     def event_seconds(self) -> float | None:
         """Return the time from the object to the delivery, where nothing of ours was in between."""
@@ -157,7 +163,7 @@ class Dispatcher:
             settlement = self._run(worker, job)
         with self._changed:
             if isinstance(settlement, ServerLost):
-                self._queue.put_back(turn)
+                self._queue.put_back(replace(turn, item=replace(job, is_repeat=True)))
             else:
                 self._queue.done(turn)
             self._changed.notify_all()
@@ -186,7 +192,7 @@ class Dispatcher:
             log.error("a worker died", action="load", error=str(death), advice=advice)
             self._metrics.worker_died()
             self._release(job, death)
-            return Busy()
+            return Busy(is_cut_off=True)
         except ServerDown as error:
             return ServerLost(error.server, str(error))
         return settlement
@@ -209,14 +215,14 @@ class Dispatcher:
                 self._end(job, load, is_new=is_new)
             case Unplaced(load, error, is_new):
                 log.warning("an object cannot be moved yet", action="place", error=error)
-                dead_letter = load.reason if _is_alarm(delivery, load, is_new=is_new) else None
+                dead_letter = load.reason if _is_alarm(job, load, is_new=is_new) else None
                 self._settler.come_back_late(delivery, dead_letter=dead_letter)
             case Retry(load, error):
                 log.warning("an attempt failed", action="retry", attempt=load.attempts, error=error)
                 self._metrics.attempt_failed(load.customer)
                 self._settler.retry(delivery, load, error)
-            case Busy():
-                self._settler.come_back(delivery)
+            case Busy(is_cut_off):
+                self._settler.come_back(delivery, may_have_ended=is_cut_off or job.may_have_ended)
             case HandedOn():
                 delivery.ack()
             case Returned():
@@ -230,7 +236,7 @@ class Dispatcher:
         delivery, replay = job.delivery, job.assignment.replay
         if not is_new and replay is not None:
             _log_unchanged(load)
-        if _is_alarm(delivery, load, is_new=is_new):
+        if _is_alarm(job, load, is_new=is_new):
             self._settler.dead_letter(delivery, load.reason or "failed")
         else:
             delivery.ack()
@@ -251,10 +257,10 @@ class Dispatcher:
                 self._done.popitem(last=False)
 
 
-def _is_alarm(delivery: Delivery, load: Load, *, is_new: bool) -> bool:
-    """Tell whether an ending must be dead-lettered; who had it before may have died after the outcome."""
+def _is_alarm(job: Job, load: Load, *, is_new: bool) -> bool:
+    """Tell whether an ending must be dead-lettered; rather twice than never."""
     is_open = load.status is LoadStatus.FAILED and load.discarded_at is None
-    return is_open and (is_new or delivery.is_redelivered)
+    return is_open and (is_new or job.may_have_ended)
 
 
 def _log_outcome(load: Load, measures: Measures) -> None:

@@ -2,7 +2,7 @@
 
     claim (attempt counted) → open at the version → admit → rows → rejects → outcome → place → ack, last
 
-The rows' write times come from the ledger, so a repeat writes the same cells. The ack is `dispatcher`'s.
+Opening begins beside the claim. Write times come from the ledger, so a repeat writes the same cells.
 """
 
 from collections.abc import Callable

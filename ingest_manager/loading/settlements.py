@@ -18,7 +18,9 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another worker has it: come back after the shortest pause, uncounted."""
+    """It cannot end now, as where another worker has it: come back after the shortest pause, uncounted."""
+
+    is_cut_off: bool = False  # amid the work: perhaps after the outcome
 
 
 @dataclass(frozen=True, slots=True)

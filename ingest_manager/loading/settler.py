@@ -46,9 +46,10 @@ class Settler(threading.Thread):
         self._pauses = pauses
         self._endings: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
-    def come_back(self, delivery: Delivery) -> None:
-        """Deliver a copy after the shortest pause; no attempt is counted."""
-        self._end(delivery, lambda: self._publish_retry(delivery, self._pauses[0], {}))
+    def come_back(self, delivery: Delivery, *, may_have_ended: bool = False) -> None:
+        """Deliver a copy after the shortest pause, uncounted; it tells whether its load may have ended."""
+        extra = {topology.REDELIVERED_HEADER: 1} if may_have_ended else {}
+        self._end(delivery, lambda: self._publish_retry(delivery, self._pauses[0], extra))
 
     def come_back_late(self, delivery: Delivery, *, dead_letter: str | None) -> None:
         """Deliver a copy after the longest pause, uncounted; with a reason, dead-letter one as well."""
@@ -149,5 +150,6 @@ def _own_headers(delivery: Delivery) -> dict[str, Any]:
     return {
         name: value
         for name, value in delivery.headers.items()
-        if isinstance(name, str) and not name.startswith(of_broker)  # a name that is no UTF-8 comes as bytes
+        if isinstance(name, str)  # a name that is no UTF-8 comes as bytes
+        and not name.startswith((*of_broker, topology.REDELIVERED_HEADER))
     }

@@ -33,7 +33,7 @@ from customer_ingestapps.registry import Registry
 from ingest_manager.cassandra import cassandra_session
 from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.row_writer import RowWriter
-from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError
+from ingest_manager.errors import IngestError, LeaseLost, ServerDown, TransientError, not_of_the_object
 from ingest_manager.ledger.assignments import Assignment
 from ingest_manager.ledger.connection import connect_ledger, worker_name
 from ingest_manager.ledger.ledger import Ledger
@@ -89,16 +89,17 @@ def _settle(loading: Loading, assignment: Assignment, customers: CustomerDirecto
         customer = customers.current().get(assignment.customer)
         if customer is None:
             return Busy()  # its document has just gone; the dispatcher will see that too
-        return loading.load(assignment, customer)
+        with not_of_the_object():
+            return loading.load(assignment, customer)
     except ServerDown as error:
         return ServerLost(error.server, str(error))
     except (LeaseLost, TransientError) as error:  # of the ledger itself, before or after the load
         log.warning("a load is left to its next delivery", action="load", error=str(error))
-        return Busy()
+        return Busy(is_cut_off=True)
     except Exception as error:
         log.exception("a load ended in an internal error", action="load", advice=_REPORT)
         _release(loading.ledger, assignment, error)
-        return Busy()
+        return Busy(is_cut_off=True)
     finally:
         structlog.contextvars.clear_contextvars()
 

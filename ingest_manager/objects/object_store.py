@@ -291,7 +291,7 @@ def _translated(version: ObjectVersion, *, gone: frozenset[str] = _GONE) -> Iter
         if code == _EMPTY:
             raise _EmptyObjectError from error
         if code in _STARTING:
-            raise ServerDown("the store is starting", server="minio") from error
+            raise ServerDown(f"the store is starting ({code}); it is asked again", server="minio") from error
         if code in gone:
             raise ObjectGone(f"{where!r} is not in the store ({code})") from error
         raise TransientError(f"the store answered {code} for {where!r}", reason=code) from error

@@ -23,7 +23,7 @@ from pika.exceptions import (
     ConnectionWrongStateError,
 )
 
-from ingest_manager.errors import PermanentError, ServerDown, server_down
+from ingest_manager.errors import PermanentError, ServerDown, host_and_port, server_down
 from ingest_manager.queues import topology
 
 log = structlog.get_logger(__name__)
@@ -31,8 +31,7 @@ log = structlog.get_logger(__name__)
 _BLOCKED_SECONDS = 5
 _NO_QUEUE = "no-queue"  # a message for a queue that is not there is confirmed and dropped
 _PROBE = b"probe"  # not empty: an alarm lets a message without a body through
-_RECONNECT_SECONDS = 1.0
-_LOOK_SECONDS = 0.5
+_RECONNECT_SECONDS, _LOOK_SECONDS = 1.0, 0.5
 _NOT_FOUND = 404
 _TOGETHER = 16  # messages that are looked at in one go; see `take_messages`
 
@@ -265,7 +264,8 @@ class Publisher:
         )
         with self._lock:
             if time.monotonic() < self._blocked_until:
-                raise ServerDown("RabbitMQ is under an alarm and takes no messages", server="rabbitmq")
+                told = f"RabbitMQ takes no messages: {host_and_port(self._url)} is under an alarm"
+                raise ServerDown(f"{told}; free its disk or its memory", server="rabbitmq")
             try:
                 self._ready_channel().basic_publish(exchange, routing_key, body, properties, mandatory=True)
             except (AMQPError, OSError) as error:
@@ -377,7 +377,8 @@ class Consumer(threading.Thread):
         self, queue: str, channel: BlockingChannel, method: Any, properties: Any, body: bytes
     ) -> None:
         headers, tag = properties.headers or {}, method.delivery_tag
-        self._on_delivery(Delivery(queue, body, headers, channel, tag, method.redelivered))
+        is_redelivered = method.redelivered or topology.REDELIVERED_HEADER in headers
+        self._on_delivery(Delivery(queue, body, headers, channel, tag, is_redelivered))
 
 
 def _send_acks(connection: BlockingConnection) -> None:
@@ -389,8 +390,7 @@ def _send_acks(connection: BlockingConnection) -> None:
 
 
 def _down(told: str, url: str, error: Exception) -> ServerDown:
-    parameters = pika.URLParameters(url)
-    return server_down("rabbitmq", told, f"{parameters.host}:{parameters.port}", repr(error))
+    return server_down("rabbitmq", told, host_and_port(url), repr(error))
 
 
 def _parameters(url: str) -> pika.URLParameters:

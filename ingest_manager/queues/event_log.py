@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from ingest_manager.errors import ServerDown, UnusableMessage
+from ingest_manager.errors import ServerDown, UnusableMessage, host_and_port
 from ingest_manager.queues import topology
 from ingest_manager.queues.broker import Publisher, open_channel
 from ingest_manager.queues.events import ObjectEvent, parse_message
@@ -36,7 +36,8 @@ def events_since(
         messages = channel.consume(log, arguments=place, inactivity_timeout=_SILENCE_SECONDS)
         for number, (method, properties, body) in enumerate(messages, 1):
             if method is None:
-                raise ServerDown(f"the event log fell silent for {_SILENCE_SECONDS} s", server="rabbitmq")
+                told = f"the event log at {host_and_port(url)} fell silent for {_SILENCE_SECONDS} s"
+                raise ServerDown(f"{told}; run the command again", server="rabbitmq")
             if (properties.headers or {}).get(_MARK_HEADER) == mark:
                 return
             yield from (event for event in _events_of(body) if since is None or event.written_at >= since)

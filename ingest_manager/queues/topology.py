@@ -25,6 +25,7 @@ RETRY_HEADER = "ingest-retry"
 REPLAY_HEADER = "ingest-replay"
 AFTER_HEADER = "ingest-replay-after"
 FORCE_HEADER = "ingest-force"
+REDELIVERED_HEADER = "ingest-redelivered"  # a copy of what somebody had before
 
 _DELIVERY_LIMIT = 1_000  # never -1: RabbitMQ 3.10 then drops a message at its first redelivery
 _LOG_AGE = "14D"

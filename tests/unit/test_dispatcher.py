@@ -180,6 +180,25 @@ def test_failed_load_that_comes_again_is_dead_lettered_unless_it_was_discarded(s
     assert scene.published() == ["dead-letters", "dead-letters", "retry.10s"]
 
 
+@pytest.mark.parametrize(
+    "cut_off",
+    [WorkerDied("here/7", -9), Busy(is_cut_off=True)],
+    ids=["worker died", "ledger failed"],
+)
+def test_copy_of_a_delivery_that_was_cut_off_says_that_its_load_may_have_ended(
+    scene: Scene, cut_off: Settlement | Exception
+) -> None:
+    settle(scene, cut_off)
+    [copy] = scene.publisher.messages
+    assert (copy.routing_key, copy.headers["ingest-redelivered"]) == ("retry.1s", 1)
+
+
+def test_failed_load_whose_server_was_lost_amid_its_move_is_dead_lettered_once(scene: Scene) -> None:
+    scene.outages.start()
+    settle(scene, ServerLost("cassandra", "away"), Settled(failed(), is_new=False))
+    assert scene.published() == ["dead-letters"]
+
+
 def test_object_that_cannot_be_moved_comes_back_late(scene: Scene) -> None:
     settle(scene, Unplaced(fakes.load(), "no such bucket"))
     assert scene.published() == ["retry.10s"]
@@ -217,7 +236,8 @@ def test_ledger_that_answers_with_a_fault_is_not_away(scene: Scene, fault: Excep
 
 def test_delivery_whose_load_another_worker_has_comes_back_shortly(scene: Scene) -> None:
     assert settle(scene, Busy()).effects == ["ack"]
-    assert scene.published() == ["retry.1s"]
+    [copy] = scene.publisher.messages
+    assert (copy.routing_key, copy.headers) == ("retry.1s", {"minio-bucket": "staging-acme"})
 
 
 def test_delivery_whose_event_has_another_copy_is_acknowledged(scene: Scene) -> None:

@@ -148,6 +148,10 @@ PARTITIONS = {"name": "unlogged_batch_across_partitions_warn_threshold", "value"
         ([{"name": "batch_size_warn_threshold", "value": "1MiB"}, PARTITIONS], BatchLimits(1_048_576, 200)),
         ([{"name": "batch_size_warn_threshold_in_kb", "value": "64"}, PARTITIONS], BatchLimits(65_536, 200)),
         ([], BatchLimits(5_120, 10)),
+        (
+            [{"name": "unlogged_batch_across_partitions_warn_threshold", "value": "0"}],
+            BatchLimits(5_120, 1),
+        ),
     ],
 )
 def test_the_limits_are_the_servers_own(rows, limits):

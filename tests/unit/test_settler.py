@@ -45,6 +45,17 @@ def test_busy_delivery_comes_back_after_the_shortest_pause(scene: Scene) -> None
     assert scene.effects == ["publish retry.1s", "ack"]
 
 
+def test_copy_of_a_delivery_whose_load_may_have_ended_says_so_until_it_is_settled(scene: Scene) -> None:
+    scene.settler.come_back(scene.delivery(), may_have_ended=True)
+    scene.settler.come_back_late(scene.delivery(**{"ingest-redelivered": 1}), dead_letter="timed out")
+    shortly, dead_letter, late = scene.settle()
+    assert shortly == Published(
+        "", "retry.1s", BODY, {"minio-bucket": "staging-acme", "ingest-redelivered": 1}
+    )
+    assert (dead_letter.exchange, late.routing_key) == ("dead-letters", "retry.60s")
+    assert late.headers == {"minio-bucket": "staging-acme"}
+
+
 def test_retry_that_meets_a_live_lease_is_still_a_retry_when_it_comes_back(scene: Scene) -> None:
     scene.settler.come_back(scene.delivery(**{"ingest-retry": 2}))
     [message] = scene.settle()
