@@ -1,6 +1,6 @@
 # One file for every command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status secrets test lint check bench profile reliability fetchdata.pyz
+.PHONY: help setup demo up down status secrets test lint check bench profile reliability fetchdata.pyz wheel
 
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
@@ -58,3 +58,6 @@ reliability: setup ## Load 10,000 bad files and compare with slow references: te
 
 fetchdata.pyz: setup ## Make the one file to hand to customers
 	$(PYTHON) -m release
+
+wheel: setup ## Make the package for those who want to check before they send, in ./dist
+	$(PYTHON) -m release.wheel

@@ -7,12 +7,11 @@ from pathlib import Path
 import argon2
 import pytest
 
-import bucket_policies
 from bucket_policies.errors import DocumentError, LoginError, TooManyAttemptsError
 from bucket_policies.logins import Login, Logins
 from bucket_policies.users import decoy, is_password, read_users, remove_password, set_password
 
-SHIPPED = Path(bucket_policies.__file__).parent / "users.json"
+SHIPPED = Path(__file__).parent.parent.parent / "bucket_policies" / "users.json"
 SEED = read_users(SHIPPED)
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ACME = QUICK.hash("correct horse")
