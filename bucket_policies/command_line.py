@@ -20,6 +20,10 @@ from typer.main import get_group
 
 USAGE = 2
 INTERRUPTED = 130
+_EXIT_CODES = (
+    "Exit codes: 0 done, or no difference; 1 something failed or differs; 2 usage or settings; "
+    "4 a server does not answer; 130 interrupted."
+)
 
 
 class _Commands(UserDict[str, Any]):
@@ -52,6 +56,7 @@ def build(about: str, commands: Mapping[str, str]) -> typer.Typer:
         cls=Group,
         callback=lambda: None,  # without one, typer takes no command for too few
         help=about,
+        epilog=_EXIT_CODES,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

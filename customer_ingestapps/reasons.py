@@ -235,8 +235,9 @@ _PAGE = """\
 # Reason codes
 
 Why the content of a file, or one of its rows, was not loaded: the `reason` of a load, of a rejected row, of
-`fetchdata validate`. The list is closed; the message beside a code says where the fault is and what is
-allowed there. Of several faults of a row the first is told.
+`fetchdata validate`. The list is closed, but for `passing_fault` and the object store's own codes, which are
+faults of the platform and for its operators to mend; the message beside a code says where the fault is and
+what is allowed there. Of several faults of a row the first is told.
 
 This page is made by `python -m customer_ingestapps.reasons > docs/reasons.md`.
 

@@ -1,6 +1,7 @@
 """Writes settings.md from the settings themselves: python docs/settings.py > docs/settings.md."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
@@ -14,7 +15,10 @@ HEAD = """# Settings
 
 Written by `python docs/settings.py` from the code. Each is an environment variable, else a line of
 `.local/env` in the folder where a command runs, else a file of that name, in any case, in the folder of
-secrets ([containers.md](containers.md)). What `fetchdata` takes from the environment is in
+secrets ([containers.md](containers.md#secrets)): `/run/secrets`, or what `INGEST_MANAGER_SECRETS_DIR` or
+`BUCKET_POLICIES_SECRETS_DIR` of the environment names. `bucket-policies plan`, `apply` and `remove` take the
+ingest manager's settings, too, and `usage` the auth service's of Cassandra; without them they leave out what
+they cannot ask. What `fetchdata` takes from the environment is in
 [customer.md](customer.md).
 """
 
@@ -48,6 +52,8 @@ def shown(default: object) -> str:
         return "required"
     if isinstance(default, Path):
         return f"`{default.relative_to(CHECKOUT)}` of the checkout"
+    if isinstance(default, Mapping | tuple):
+        return f"`{json.dumps(default)}`"
     return "none" if default in (None, "") else f"`{default}`"
 
 

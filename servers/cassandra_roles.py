@@ -30,7 +30,7 @@ class Roles:
     granter: str = field(repr=False)
 
     def are_made(self) -> bool:
-        """Make what is missing; False while the node cannot be used yet."""
+        """Make what is missing, set the passwords; False while the node cannot be used yet."""
         try:
             with login(self.host, self.port, ADMIN, self.admin) as session:
                 self._create(session)
@@ -53,6 +53,9 @@ class Roles:
             session.execute(
                 f"CREATE ROLE IF NOT EXISTS {role} WITH LOGIN = true AND PASSWORD = %s", [password]
             )
+            session.execute(
+                f"ALTER ROLE {role} WITH PASSWORD = %s", [password]
+            )  # it may be another one by now
         # Whoever creates a keyspace or table gets every right on it, so the manager needs no more than this.
         session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {INGEST_MANAGER}")
         session.execute(f"GRANT SELECT ON system_views.settings TO {INGEST_MANAGER}")

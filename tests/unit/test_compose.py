@@ -106,8 +106,8 @@ def test_versions_are_those_of_servers(services: dict[str, Service]) -> None:
 
     assert services["minio"]["build"]["args"] == {"MINIO_VERSION": versions.MINIO, "GO_VERSION": go}
     assert tuple(map(int, go.split("."))) >= versions.GO_AT_LEAST
-    assert services["cassandra"]["image"] == "cassandra:" + versions.CASSANDRA.rpartition(".")[0]
-    assert services["rabbitmq"]["image"] == "rabbitmq:4-management"
+    assert services["cassandra"]["image"] == f"cassandra:{versions.CASSANDRA}"
+    assert services["rabbitmq"]["image"] == "rabbitmq:4.1-management"
     assert {services[name]["image"] for name in OURS} == {"ingestion-platform"}
 
 
@@ -171,7 +171,9 @@ def test_settings_are_those_of_servers(
 ) -> None:
     document, files = (plain, None) if scheme == "http" else (tls, Certificates(CERTS))
     at = containers.addresses(scheme)
-    wanted = settings_of(at, files) | manager_settings_of(at) | DOCUMENTS
+    wanted = (
+        settings_of(at, files) | manager_settings_of(at) | DOCUMENTS | {"BUCKET_POLICIES_TRUSTED_PROXIES": ""}
+    )
     given = document["services"][name]["environment"]
 
     assert given == {name: wanted.get(name) for name in given}
