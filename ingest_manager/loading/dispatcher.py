@@ -132,7 +132,7 @@ class Dispatcher:
             delivery.ack()
         elif len(events) > 1:
             self._settler.split(delivery, events)
-        elif events[0].load_id in self._done and replay is None:
+        elif self._is_done(events[0].load_id, replay):
             delivery.ack()
         else:
             self._offer(delivery, events[0], replay)
@@ -247,6 +247,13 @@ class Dispatcher:
             measures.add("event", event_seconds)
         self._metrics.load_ended(load, measures)
         _log_outcome(load, measures)
+
+    def _is_done(self, load_id: uuid.UUID, replay: Replay | None) -> bool:
+        """Ask whether a load is remembered as ended; a replay begins it anew, whatever becomes of that."""
+        with self._changed:
+            if replay is not None:
+                self._done.pop(load_id, None)
+            return load_id in self._done
 
     def _remember(self, load: Load) -> None:
         if load.status is LoadStatus.FAILED:  # its delivery may come again for its dead letter

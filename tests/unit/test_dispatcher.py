@@ -154,6 +154,16 @@ def test_second_copy_of_a_finished_load_is_acknowledged_without_asking_anybody(s
     assert len(scene.worker.assignments) == 1
 
 
+def test_load_that_a_replay_began_anew_is_asked_for_again(scene: Scene) -> None:
+    scene.worker.answers = [Settled(fakes.load()), Busy(), Settled(fakes.load(), is_new=False)]
+    first = scene.deliver()
+    eventually(lambda: first.effects == ["ack"], within=5)
+    scene.deliver(**Replay(uuid.UUID(int=7), after=0).headers())
+    eventually(lambda: len(scene.worker.answers) == 1, within=5)
+    scene.deliver()
+    eventually(lambda: not scene.worker.answers, within=5)
+
+
 def test_failed_load_is_dead_lettered_once(scene: Scene) -> None:
     settle(scene, Settled(failed()))
     [message] = scene.publisher.messages
