@@ -28,6 +28,11 @@ def usable_ca(path: Path) -> Path:
 CaFile = Annotated[Path, AfterValidator(usable_ca)]
 
 
+def client_context(ca: Path | None) -> ssl.SSLContext | None:
+    """Return how a client speaks TLS with servers of this authority; not at all without one."""
+    return ssl.create_default_context(cafile=ca) if ca else None
+
+
 def check_pair(certificate: Path | None, key: Path | None) -> None:
     """Check that a service can show the certificate; neither of the two is fine.
 

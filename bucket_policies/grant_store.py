@@ -21,6 +21,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
 from bucket_policies.arrivals import Sized
+from bucket_policies.certificates import client_context
 from bucket_policies.errors import GrantError, UnreachableError, see_that_it_runs
 from bucket_policies.settings import GrantSettings
 
@@ -190,6 +191,7 @@ class CassandraSession:
             auth_provider=PlainTextAuthProvider(settings.cassandra_user, password),
             execution_profiles={cluster.EXEC_PROFILE_DEFAULT: profile},
             protocol_version=ProtocolVersion.V5,
+            ssl_context=client_context(settings.cassandra_ca),
         )
         try:
             self._session, self._cluster = attempt.connect(), attempt

@@ -98,6 +98,9 @@ class GrantSettings(DocumentSettings):
     cassandra_port: int = 9042
     """Port of Cassandra's native protocol."""
 
+    cassandra_ca: CaFile | None = None
+    """The authority behind Cassandra's certificates; without it no TLS is spoken."""
+
     cassandra_user: str
     """The auth service's role; it may read and change grants and allowances."""
 

@@ -76,6 +76,9 @@ class Settings(FolderSettings):
         description="Contact points of Cassandra, separated by commas."
     )
     cassandra_port: int = Field(9042, description="Port of Cassandra's native protocol.")
+    cassandra_ca: CaFile | None = Field(
+        None, description="The authority behind Cassandra's certificates; without it no TLS is spoken."
+    )
     cassandra_user: str = Field(description="The manager's role; it may create keyspaces and tables.")
     cassandra_password: SecretStr = Field(description="Its password.")
     cassandra_timeout_seconds: float = Field(

@@ -26,6 +26,7 @@ from cassandra.policies import (
 )
 from cassandra.query import UNSET_VALUE, BoundStatement, dict_factory
 
+from bucket_policies.certificates import client_context
 from ingest_manager.cassandra.encoded_batch import EncodedBatch, encode_batch
 from ingest_manager.errors import (
     IngestError,
@@ -300,6 +301,7 @@ def _connected(settings: Settings) -> CassandraSession:
             reconnection_policy=ExponentialReconnectionPolicy(*_RECONNECT_SECONDS),
             connect_timeout=settings.cassandra_timeout_seconds,
             sockopts=_AT_ONCE,
+            ssl_context=client_context(settings.cassandra_ca),
             control_connection_timeout=settings.cassandra_timeout_seconds,
         )
     # Negotiation downwards starts here rather than at the versions of another product.

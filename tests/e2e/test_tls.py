@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trustme
+from support.certificates import make_certificates
 from support.pushes import PASSWORD, outcomes, push
 from support.services import free_port, serve
 from support.testbed import Platform, csv_of, eventually
@@ -56,19 +56,6 @@ def secured(
         platform.close()
     finally:
         minio.stop()
-
-
-def make_certificates(folder: Path) -> Certificates:
-    """Make an authority, a certificate of it for this machine, and another authority."""
-    made = Certificates(folder / "certs")
-    made.folder.mkdir()
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1", "localhost")
-    authority.cert_pem.write_to_path(made.ca)
-    issued.cert_chain_pems[0].write_to_path(made.certificate)
-    issued.private_key_pem.write_to_path(made.key)
-    trustme.CA().cert_pem.write_to_path(made.folder / "other.crt")
-    return made
 
 
 def start(secured: Secured) -> str:
