@@ -51,6 +51,7 @@ class Composed:
             | {
                 "BUCKET_POLICIES_DIR": str(platform.policies),
                 "CUSTOMER_INGESTAPPS_DIR": str(platform.apps),
+                "BUCKET_POLICIES_TRUSTED_PROXIES": "",  # as without a proxy
             }
         )
         secrets = {name.lower(): text for name, text in secrets_of(self.at, servers.passwords).items()}
