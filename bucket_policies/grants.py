@@ -147,4 +147,6 @@ def _too_many_files(offered: int, limit: int) -> Violation:
 def _over_quota(file: OfferedFile, share: Share, quota_bytes: int) -> Violation:
     used = share.used_bytes + sum(share.sizes.values())
     message = f"{file.size} bytes do not fit: {used} of {quota_bytes} bytes are in use or granted"
+    if file.size > quota_bytes:
+        message = f"{file.size} bytes never fit: the whole quota is {quota_bytes} bytes"
     return Violation(rule="quota", value=used, limit=quota_bytes, message=message)

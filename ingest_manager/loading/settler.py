@@ -24,6 +24,7 @@ from ingest_manager.queues.events import ObjectEvent, message_body
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 1.0
+_IDLE_SECONDS = 10.0  # between heartbeats; RabbitMQ ends a connection that misses them for a minute
 
 
 class Settler(threading.Thread):
@@ -36,10 +37,12 @@ class Settler(threading.Thread):
         pauses: Sequence[int],
         *,
         pause_seconds: float = _PAUSE_SECONDS,
+        idle_seconds: float = _IDLE_SECONDS,
         metrics: ManagerMetrics | None = None,
     ) -> None:
         super().__init__(name="settler", daemon=True)
         self._pause_seconds = pause_seconds
+        self._idle_seconds = idle_seconds
         self._metrics = metrics or ManagerMetrics()
         self._publisher = publisher
         self._ledger = ledger
@@ -97,7 +100,14 @@ class Settler(threading.Thread):
 
     def run(self) -> None:
         """Work through the endings in order."""
-        while (finish := self._endings.get()) is not None:
+        while True:
+            try:
+                finish = self._endings.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                self._publisher.keep_alive()
+                continue
+            if finish is None:
+                return
             finish()
 
     def _end(self, delivery: Delivery, ending: Callable[[], None]) -> None:

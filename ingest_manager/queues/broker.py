@@ -8,7 +8,7 @@ connection's thread; other threads hand their acks over to it.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -177,10 +177,7 @@ def queue_states(url: str, queues: Iterable[str]) -> dict[str, QueueState]:
 
 
 def move_messages(
-    channel: BlockingChannel,
-    queue: str,
-    is_wanted: Callable[[Mapping[str, Any]], bool],
-    publisher: "Publisher",
+    channel: BlockingChannel, queue: str, wanted: Callable[[Mapping[str, Any]], bool], publisher: "Publisher"
 ) -> int:
     """Send the wanted messages of a queue through the headers exchange again; return how many."""
     moved = 0
@@ -189,7 +186,7 @@ def move_messages(
         if method is None:
             break
         headers = properties.headers or {}
-        if is_wanted(headers):
+        if wanted(headers):
             publisher.publish(topology.EVENTS_BY_BUCKET, "", body, headers)
             channel.basic_ack(method.delivery_tag)
             moved += 1
@@ -233,10 +230,8 @@ def _declare(
 
 
 def _bind(channel: BlockingChannel, binding: topology.Binding) -> None:
-    if binding.to_exchange:
-        channel.exchange_bind(binding.target, binding.source, binding.routing_key, binding.arguments)
-    else:
-        channel.queue_bind(binding.target, binding.source, binding.routing_key, binding.arguments)
+    bind = channel.exchange_bind if binding.to_exchange else channel.queue_bind
+    bind(binding.target, binding.source, binding.routing_key, binding.arguments)
 
 
 class Publisher:
@@ -274,6 +269,12 @@ class Publisher:
                     self._blocked_until = time.monotonic() + _BLOCKED_SECONDS
                 raise _down("RabbitMQ took no message over", self._url, error) from error
 
+    def keep_alive(self) -> None:
+        """Answer heartbeats, to be called while nothing is published: the broker ends an idle connection."""
+        with self._lock, suppress(AMQPError, OSError):
+            if self._connection is not None:
+                self._connection.process_data_events(0)
+
     def close(self) -> None:
         """End the connection."""
         with self._lock:
@@ -297,10 +298,8 @@ class Publisher:
     def _close(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None and connection.is_open:
-            try:
+            with suppress(AMQPError, OSError):  # it may be broken
                 connection.close()
-            except (AMQPError, OSError):
-                log.debug("closing a broken connection failed", action="publish")
 
 
 class Consumer(threading.Thread):

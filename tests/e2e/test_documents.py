@@ -28,6 +28,7 @@ def typist(clone: Path) -> Iterator[Typist]:
     """A shell that has typed the README's tour; the system that it started stays up for the other pages."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment["CASSANDRA_HEAP_MIB"] = "1024"
+    environment["PIP_NO_COMPILE"] = "0"  # pip takes it for `compile`; two clones install everything anew
     try:
         with Typist(clone, environment) as typist:
             assert typist.type_page(clone / "README.md") > 10

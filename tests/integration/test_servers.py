@@ -9,7 +9,9 @@ import pika
 import pika.exceptions
 import pytest
 from cassandra import AuthenticationFailed, Unauthorized
+from support.testbed import eventually
 
+from servers.cassandra_roles import Roles
 from servers.instance import Instance
 
 REPLICATION = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -35,6 +37,14 @@ def listening_addresses(port: int) -> set[str]:
 def up(folder: Path, *, heap_mib: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "servers", "up", "--folder", str(folder), "--heap-mib", str(heap_mib)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def is_login(servers: Instance, role: str, password: str) -> bool:
+    try:
+        with servers.cassandra.login(role, password):
+            return True
+    except AuthenticationFailed:
+        return False
 
 
 def test_published_passwords_do_not_log_in(servers: Instance) -> None:
@@ -68,6 +78,20 @@ def test_the_granter_reads_and_writes_nothing_before_it_is_granted_tables(server
             session.execute("SELECT * FROM system_auth.roles")
         with pytest.raises(Unauthorized):
             session.execute(f"CREATE KEYSPACE mine {REPLICATION}")
+
+
+def test_a_role_that_is_there_gets_the_password_of_the_files(servers: Instance) -> None:
+    passwords = servers.passwords
+    shared = ("127.0.0.1", servers.ports.cql, passwords.cassandra_admin, passwords.cassandra_manager)
+    try:
+        assert Roles(*shared, granter="another").are_made()
+        eventually(
+            lambda: is_login(servers, "granter", "another")
+        )  # Cassandra remembers the old one a moment
+    finally:
+        assert Roles(*shared, granter=passwords.cassandra_granter).are_made()
+    eventually(lambda: not is_login(servers, "granter", "another"))
+    eventually(lambda: is_login(servers, "granter", passwords.cassandra_granter))
 
 
 def test_a_second_start_changes_nothing(servers: Instance) -> None:

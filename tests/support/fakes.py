@@ -470,6 +470,10 @@ class FakePublisher:
     effects: list[str] = field(default_factory=list)
     messages: list[Published] = field(default_factory=list)
     refusals: int = 0
+    kept_alive: int = 0
+
+    def keep_alive(self) -> None:
+        self.kept_alive += 1
 
     def publish(self, exchange: str, routing_key: str, body: bytes, headers: Mapping[str, Any]) -> None:
         if self.refusals:

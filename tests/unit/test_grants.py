@@ -170,6 +170,16 @@ def test_quota_counts_what_is_stored_and_what_is_granted(granter, store, cassand
     assert granter.used_bytes(ACME) == 10 * KIB
 
 
+def test_file_that_is_larger_than_the_whole_quota_is_told_so(granter):
+    small = Customer("acme", Constraints(formats=(".csv",), number_files=3, data_sizes=4, quota_kib=1))
+    [refused] = granter.grant(small, "upload-1", [offered("a.csv", KIB + 1)])
+    [violation] = refused.violations
+    assert (violation.rule, violation.message) == (
+        "quota",
+        "1025 bytes never fit: the whole quota is 1024 bytes",
+    )
+
+
 def test_file_that_has_come_and_is_not_claimed_yet_counts_once(granter, store, cassandra_rows):
     cassandra_rows.uploads = {"earlier": {"x.csv": 4 * KIB}, "again": {"x.csv": 4 * KIB}}
     store.stored = [("x.csv", 4 * KIB)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support import fakes
 from support.fakes import FakeDelivery, FakeLedger, FakePublisher, Published
+from support.testbed import eventually
 
 from ingest_manager.errors import PermanentError, ServerDown, TransientError
 from ingest_manager.ledger.loads import LoadStatus
@@ -37,6 +38,15 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
+
+
+def test_idle_settler_keeps_the_connection_to_the_broker_alive() -> None:
+    publisher = FakePublisher([])
+    settler = Settler(publisher, FakeLedger([]), PAUSES, idle_seconds=0.001)  # type: ignore[arg-type]  # fakes
+    settler.start()
+    eventually(lambda: publisher.kept_alive > 2, within=5)
+    settler.stop()
+    settler.join()
 
 
 def test_busy_delivery_comes_back_after_the_shortest_pause(scene: Scene) -> None:
