@@ -244,14 +244,14 @@ def test_figures_of_the_page_that_are_the_code_s_own() -> None:
 
 
 def test_the_arithmetic_of_the_page() -> None:
-    cost_of_row, cost_of_object, rows_of_object, peak, replicas = 15e-6, 36e-3, 20_000, 3, 3
+    cost_of_row, cost_of_object, rows_of_object, peak, replicas = 9e-6, 23e-3, 20_000, 3, 3
     mean = 10**9 / 86_400
     rows = mean * peak
     assert f"{mean:,.0f}/s, {rows:,.0f}/s at the peak" in PAGE
     assert f"{mean / rows_of_object:.1f}/s, {rows / rows_of_object:.1f}/s at the peak" in PAGE
     assert f"{rows * cost_of_row:.2f} + {rows / rows_of_object * cost_of_object:.2f}: **one core**" in PAGE
     small = rows / 100
-    cores = f"{rows * cost_of_row:.2f} + {small * cost_of_object:.1f}: **thirteen cores**"
+    cores = f"{rows * cost_of_row:.2f} + {small * cost_of_object:.1f}: **nine cores**"
     assert f"{cores}, and {small:.0f} objects/s" in PAGE
     assert f"{int(rows * replicas):,}/s at the peak with three replicas" in PAGE
     assert f"{rows * 100 / 1e6:.1f} MB/s at the peak" in PAGE
