@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from ingest_manager.cassandra import cassandra_session
 from ingest_manager.commands import display, ordering
-from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, moment_of
+from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, end_of, moment_of
 from ingest_manager.errors import LeaseLost
 from ingest_manager.ledger.connection import connect_ledger
 from ingest_manager.ledger.kept_messages import KeptMessages
@@ -140,7 +140,7 @@ def replay(
         customer=customer,
         key=key,
         since=moment_of(since),
-        until=moment_of(until),
+        until=end_of(until, since),
         statuses=frozenset([LoadStatus.FAILED]),
         reason=reason,
         app_version=app_version,

@@ -7,7 +7,7 @@ import typer
 
 from ingest_manager.commands import display
 from ingest_manager.commands.ledger import check_customer, open_ledger
-from ingest_manager.commands.options import AsJson, OneCustomer, Since, moment_of
+from ingest_manager.commands.options import AsJson, OneCustomer, Since, end_of, moment_of
 from ingest_manager.ledger.history import LoadQuery, LoadView, find_loads
 from ingest_manager.ledger.loads import Load, LoadStatus
 from ingest_manager.settings import Settings
@@ -53,7 +53,7 @@ def history(
         customer=customer,
         key=key,
         since=moment_of(since),
-        until=moment_of(until),
+        until=end_of(until, since),
         status=status,
         limit=limit,
     )

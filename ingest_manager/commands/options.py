@@ -63,3 +63,11 @@ def moment_of(text: str | None) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is neither like 90m, 24h or 7d nor an ISO time") from error
+
+
+def end_of(until: str | None, since: str | None) -> datetime | None:
+    """Return the time at which a period ends, aware."""
+    begin, end = moment_of(since), moment_of(until)
+    if begin and end and end <= begin:
+        raise typer.BadParameter(f"nothing lies between --since {since} and --until {until}")
+    return end

@@ -6,7 +6,7 @@ import typer
 
 from ingest_manager.commands import ordering
 from ingest_manager.commands.ledger import open_ledger
-from ingest_manager.commands.options import AsJson, OneCustomer, Since, customers_of, moment_of
+from ingest_manager.commands.options import AsJson, OneCustomer, Since, customers_of, end_of, moment_of
 from ingest_manager.ledger.loads import LoadStatus
 from ingest_manager.operations.selection import Selection
 from ingest_manager.queues.event_log import events_since
@@ -59,7 +59,7 @@ def replay(
         customer=customer,
         key=key,
         since=moment_of(since),
-        until=moment_of(until),
+        until=end_of(until, since),
         statuses=frozenset([LoadStatus.FAILED] if dead_letters else status or []),
         reason=reason,
         app_version=app_version,

@@ -1,5 +1,6 @@
 """Which customers a command is about, and what is said where not all are known."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import typer
 
 from bucket_policies.errors import SettingsError
 from ingest_manager.commands import status
-from ingest_manager.commands.options import customers_of, documents_of
+from ingest_manager.commands.options import customers_of, documents_of, end_of
 from ingest_manager.settings import Settings
 
 DOCUMENT = '{"formats":[".csv"],"number_files":10,"data_sizes":4096}'
@@ -68,3 +69,10 @@ def test_a_folder_of_documents_that_is_not_there_is_not_one_without_customers(
 def test_address_that_is_none_is_refused_by_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="s3_url"):
         settings_of(tmp_path, s3_url="nonsense")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="nothing lies between --since 1h and --until 2h"):
+        end_of("2h", "1h")
+    assert end_of("2026-01-02", "2026-01-01") == datetime(2026, 1, 2, tzinfo=UTC)
+    assert end_of(None, "1h") is None
