@@ -64,13 +64,14 @@ class Batches:
     def __init__(self, session: CassandraSession) -> None:
         self._session = session
         self._futures: list[Any] = []
+        self._rows: list[list[tuple[bytes, ...]]] = []
 
     def __enter__(self) -> "Batches":
-        self._session._session.add_request_init_listener(self._futures.append)
+        self._session._session.add_request_init_listener(self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session._session.remove_request_init_listener(self._futures.append)
+        self._session._session.remove_request_init_listener(self._note)
 
     def replica_sets(self, keyspace: str) -> list[set[frozenset[str]]]:
         """Return the replica sets of each batch's rows, by the driver's own ring."""
@@ -79,17 +80,16 @@ class Batches:
         def replicas(key: bytes) -> frozenset[str]:
             return frozenset(host.address for host in metadata.get_replicas(keyspace, key))
 
-        return [{replicas(row[0]) for row in rows} for rows in self._rows()]
+        return [{replicas(row[0]) for row in rows} for rows in self._rows]
 
     def coordinators(self) -> list[str]:
         """Return the node that each batch went to first."""
-        return [future.attempted_hosts[0].address for future in self._batches()]
+        return [future.attempted_hosts[0].address for future in self._futures]
 
-    def _batches(self) -> list[Any]:
-        return [one for one in self._futures if isinstance(one.query, EncodedBatch)]
-
-    def _rows(self) -> list[list[tuple[bytes, ...]]]:
-        return [rows_in(one.query) for one in self._batches()]
+    def _note(self, future: Any) -> None:
+        if isinstance(future.query, EncodedBatch):
+            self._futures.append(future)
+            self._rows.append(rows_in(future.query))  # now: a batch lets go of its rows once they are written
 
 
 def rows_of(numbers: Sequence[int]) -> list[tuple[bytes, ...]]:
