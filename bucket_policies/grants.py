@@ -12,7 +12,7 @@ from typing import Protocol
 from bucket_policies import tokens
 from bucket_policies.api import AppDeclaration, GrantedFile, OfferedFile, RefusedFile
 from bucket_policies.app_declarations import no_app_violation
-from bucket_policies.arrivals import Sized, to_come
+from bucket_policies.arrivals import Sized, in_use
 from bucket_policies.constraints import Constraints
 from bucket_policies.customers import Customer
 from bucket_policies.grant_store import GrantStore, Share
@@ -51,8 +51,7 @@ class Granter:
 
     def _used(self, customer: Customer, granted: Sequence[Sized]) -> int:
         """Count what was granted before staging is listed, so that nothing is missed that arrives between."""
-        staged = self._store.staged(customer.staging_bucket)
-        return to_come(granted, staged) + sum(size for _, size in staged)
+        return in_use(granted, self._store.staged(customer.staging_bucket))
 
     def grant(
         self,

@@ -1,6 +1,6 @@
 """How much of its quota a customer uses: what lies in its buckets, and what is granted.
 
-Used is what the auth service counts: every version in staging and every grant. Only reads.
+Used is what the auth service counts: every version in staging, and grants that have not arrived. Only reads.
 """
 
 import json

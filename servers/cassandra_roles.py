@@ -53,9 +53,8 @@ class Roles:
             session.execute(
                 f"CREATE ROLE IF NOT EXISTS {role} WITH LOGIN = true AND PASSWORD = %s", [password]
             )
-            session.execute(
-                f"ALTER ROLE {role} WITH PASSWORD = %s", [password]
-            )  # it may be another one by now
+            # Of a role that was there the password may be another one by now.
+            session.execute(f"ALTER ROLE {role} WITH PASSWORD = %s", [password])
         # Whoever creates a keyspace or table gets every right on it, so the manager needs no more than this.
         session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {INGEST_MANAGER}")
         session.execute(f"GRANT SELECT ON system_views.settings TO {INGEST_MANAGER}")

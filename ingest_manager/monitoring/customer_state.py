@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from bucket_policies.arrivals import to_come
+from bucket_policies.arrivals import in_use
 from bucket_policies.customers import STAGING_PREFIX, Customer
 from bucket_policies.grant_store import GrantStore
 from ingest_manager.errors import ObjectGone, ServerDown, ServerName
@@ -174,15 +174,14 @@ class Observer:
             figures["quota_declared_bytes"] = customer.constraints.quota_kib * 1024
         figures["quota_set_bytes"] = self.ask(lambda: self.quota_bytes(STAGING_PREFIX + name))
         loads = self.ask_records(lambda records: self._loads(records.ledger, name))
-        granted = self.ask_records(
-            lambda records: records.grants.outstanding(name)
-        )  # before what lies in staging
+        # What is granted before what lies in staging: nothing is missed that arrives between.
+        granted = self.ask_records(lambda records: records.grants.outstanding(name))
         staged = self.ask(lambda: self._staged(name))
         if loads is not None:
             figures |= _figures_of(loads, self.clock())
         if staged is not None and granted is not None:
             sizes = [(version.key, version.size or 0) for version in staged.values()]
-            figures["used_bytes"] = to_come(granted, sizes) + sum(size for _, size in sizes)
+            figures["used_bytes"] = in_use(granted, sizes)
         if staged is not None and loads is not None:
             found = self.ask_records(lambda records: _decided(records.ledger, loads, staged))
             figures |= {} if found is None else _open_figures(loads, staged, found, self.clock())
