@@ -244,7 +244,7 @@ def test_figures_of_the_page_that_are_the_code_s_own() -> None:
 
 
 def test_the_arithmetic_of_the_page() -> None:
-    cost_of_row, cost_of_object, rows_of_object, peak, replicas = 9e-6, 23e-3, 20_000, 3, 3
+    cost_of_row, cost_of_object, rows_of_object, peak, replicas = 7e-6, 23e-3, 20_000, 3, 3
     mean = 10**9 / 86_400
     rows = mean * peak
     assert f"{mean:,.0f}/s, {rows:,.0f}/s at the peak" in PAGE
@@ -255,6 +255,6 @@ def test_the_arithmetic_of_the_page() -> None:
     assert f"{cores}, and {small:.0f} objects/s" in PAGE
     assert f"{int(rows * replicas):,}/s at the peak with three replicas" in PAGE
     assert f"{rows * 100 / 1e6:.1f} MB/s at the peak" in PAGE
-    assert f"{rows * replicas * 40e-6:.1f} cores" in PAGE
+    assert f"{rows * replicas * 29e-6:.1f} cores" in PAGE
     assert f"(here {cost_of_object / cost_of_row:,.0f})" in PAGE
     assert f"{10**4 * 10 / 86_400:.1f} objects/s" in PAGE
