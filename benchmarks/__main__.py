@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import measures
 from benchmarks.apps import running_apps
@@ -30,6 +29,7 @@ from benchmarks.page import write_page
 from benchmarks.pipeline import running_pipeline
 from benchmarks.readers import reading_formats
 from benchmarks.scaling import scaling_out
+from benchmarks.shown import figures_table, free_path
 from benchmarks.small_files import taking_small_files
 from bucket_policies import logs
 from servers.capacity import HEAP_MIB
@@ -88,7 +88,7 @@ def main(
     if only in {*ON_SERVERS, None}:
         found += _on_servers(extent, {only} if only else ON_SERVERS, findings)
     found += _alone(extent, only, findings)
-    console.print(_table(found))
+    console.print(figures_table(found))
     for fault in findings.faults:
         console.print(f"FAILED: {fault}", markup=False)
     warnings = findings.batch_warnings
@@ -173,22 +173,12 @@ def _servers(folder: Path | None) -> Iterator[Instance]:
         yield instance
 
 
-def _table(found: Sequence[Measure]) -> Table:
-    table = Table("measured", "median", "least", "most", "unit", "rounds", "samples", "target")
-    for measure in found:
-        figures = (measure.median, min(measure.rounds), max(measure.rounds))
-        shown = (f"{figure:,.2f}" if figure < 10 else f"{figure:,.0f}" for figure in figures)
-        met = f"{measure.target}: {'met' if measure.is_met else 'not met'}" if measure.target else ""
-        table.add_row(measure.name, *shown, measure.unit, str(len(measure.rounds)), str(measure.samples), met)
-    return table
-
-
 def _keep(found: Sequence[Measure], part: Part | None, facts: Mapping[str, Any]) -> Path:
     now = datetime.now(UTC)
     measured = [{**asdict(measure), "median": measure.median} for measure in found]
     document = {"at": now.isoformat(timespec="seconds"), **facts, "measures": measured}
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y-%m-%d}{f'-{part}' if part else ''}.json"
+    path = free_path(RESULTS, f"{now:%Y-%m-%d}{f'-{part}' if part else ''}")
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return path
 

@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.measure import Measure
+from benchmarks.shown import median_of, spread_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
@@ -84,28 +85,13 @@ def _promises(measures: Sequence[Measure]) -> Iterator[str]:
     yield "| measured | median | rounds | target | |\n|---|---|---|---|---|"
     for one in measures:
         met = "met" if one.is_met else "**not met**"
-        yield f"| {one.name} | {_median(one)} | {_spread(one)} | {one.target} | {met} |"
+        yield f"| {one.name} | {median_of(one)} | {spread_of(one)} | {one.target} | {met} |"
 
 
 def _rows(measures: Sequence[Measure]) -> Iterator[str]:
     yield "| measured | median | rounds |\n|---|---|---|"
     for one in measures:
-        yield f"| {one.name} | {_median(one)} | {_spread(one)} |"
-
-
-def _median(measure: Measure) -> str:
-    return f"{shown(measure.median)} {measure.unit}".rstrip()
-
-
-def _spread(measure: Measure) -> str:
-    if measure.samples > 1:  # which have no spread of their own once they are a percentile
-        return f"{len(measure.rounds)}, of {measure.samples:,} samples"
-    return f"{len(measure.rounds)}: {shown(min(measure.rounds))} – {shown(max(measure.rounds))}"
-
-
-def shown(figure: float) -> str:
-    """Show three digits or whole thousands."""
-    return f"{figure:,.2f}" if figure < 10 else f"{figure:,.1f}" if figure < 100 else f"{figure:,.0f}"
+        yield f"| {one.name} | {median_of(one)} | {spread_of(one)} |"
 
 
 def plot(measures: Sequence[Measure], path: Path) -> None:

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from ingest_manager.cassandra import cassandra_session
 from ingest_manager.commands import display, ordering
+from ingest_manager.commands.ledger import check_customer
 from ingest_manager.commands.options import AsJson, OneCustomer, customers_of, end_of, moment_of
 from ingest_manager.errors import LeaseLost
 from ingest_manager.ledger.connection import connect_ledger
@@ -73,8 +74,11 @@ def list_letters(
     query = DeadLetterQuery(
         customer=customer, since=moment_of(since), reason=reason, has_settled=with_settled
     )
-    with _open(Settings()) as letters:
+    settings = Settings()
+    with _open(settings) as letters:
         found = [DeadLetterView.of(letter) for letter in letters.find(query)]
+        if customer and not found:
+            check_customer(letters.ledger, settings, customer)
     if as_json:
         for view in found[:limit]:
             typer.echo(view.model_dump_json())

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
+from rich.console import Console
 
 from benchmarks import cqlsh_copy, dsbulk
 from benchmarks.checksums import Sums, differences, sums_of, sums_of_file, token_ranges
@@ -22,9 +24,10 @@ from benchmarks.datasets import DEPARTURES, SERIES, WIDE, Dataset
 from benchmarks.files_of_forms import write_form
 from benchmarks.measure import Measure
 from benchmarks.memory import PLAIN_APP, write_plain_file
-from benchmarks.page import figures_of, measure_of, plot, shown, with_figures
+from benchmarks.page import figures_of, measure_of, plot, with_figures
 from benchmarks.pipeline import APPS_OF_CUSTOMER
 from benchmarks.server_log import count_warnings
+from benchmarks.shown import figures_table, free_path, shown
 from benchmarks.small_files import cut, parse_stages, wrong_accounts
 from customer_ingestapps.contract import load_contract
 
@@ -290,6 +293,24 @@ def test_figure_of_many_samples_shows_how_many_instead_of_a_spread() -> None:
     run = {"rows": 10, "machine": machine | programs, "batch_warnings": {}, "faults": []}
     page = figures_of({"r.json": run}, [Measure("p50", "ms", (42.0,), most=50, samples=500)])
     assert "| p50 | 42.0 ms | 1, of 500 samples | ≤ 50 | met |" in page
+
+
+def test_table_of_figures_fits_into_eighty_columns() -> None:
+    name = "wide: pipeline ÷ cassandra-driver, prepared, execute_concurrent"
+    rows = [Measure(name, "", (10.0, 9.2, 12.4)), Measure("wide: pipeline", "rows/s", (49_032.6,), least=9)]
+    shown_as = StringIO()
+    console = Console(file=shown_as, width=80)
+    console.print(figures_table(rows))
+    lines = [line.split() for line in shown_as.getvalue().splitlines()]
+    assert ["wide:", "pipeline", "49,033", "rows/s", "1:", "49,033", "–", "49,033", "≥", "9", "met"] in lines
+    assert max(map(len, shown_as.getvalue().splitlines())) <= 80
+
+
+def test_second_result_of_a_day_leaves_the_first(tmp_path: Path) -> None:
+    for name in ("day-readers.json", "day-readers-2.json", "day-readers-3.json"):
+        path = free_path(tmp_path, "day-readers")
+        assert path.name == name
+        path.touch()
 
 
 def test_result_keeps_how_many_samples_there_were() -> None:
