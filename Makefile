@@ -30,7 +30,7 @@ down: setup ## Stop them; the data stays in .local
 status: setup ## Show what runs and where
 	@$(PYTHON) -m servers status
 
-secrets: setup ## Write the passwords and configuration for compose.yaml into ./secrets, once
+secrets: setup ## Write passwords, once, and configuration for compose.yaml into ./secrets
 	$(PYTHON) -m servers secrets
 
 test: setup ## Run every test, on real servers of their own

@@ -69,7 +69,8 @@ def main(
         Path | None, typer.Option("--instance", help="Use the servers of this instance, which run already.")
     ] = None,
     only: Annotated[
-        Part | None, typer.Option(help="Only this part; readers and apps need no servers.")
+        Part | None,
+        typer.Option(metavar="PART", help=f"Only this: {', '.join(Part)}. Readers and apps need no servers."),
     ] = None,
     rows: Annotated[
         int, typer.Option(min=1_000, help="Rows of a contest's file; of flights there are no more.")
@@ -101,7 +102,7 @@ def main(
         "faults": findings.faults,
     }
     path = _keep(found, only, facts)
-    console.print(f"Kept in {path}")
+    console.print(f"Kept in {path}", markup=False, soft_wrap=True)
     if only is None:
         write_page(path)
     if findings.faults or warnings.total():

@@ -72,7 +72,7 @@ def _facts(run: Mapping[str, Any], name: str) -> Iterator[str]:
     machine = run["machine"]
     loads = f"{machine['load_average_before'][0]} before, {machine['load_average'][0]} after"
     warnings = ", ".join(f"{who} {count}" for who, count in run["batch_warnings"].items() if count)
-    yield f"- Result: `benchmarks/results/{name}`, {run['rows']:,} rows a file."
+    yield f"- Result: `benchmarks/results/{name}` of {run['at']}, {run['rows']:,} rows a file."
     yield f"- Machine: {machine['cpus']} × {machine['cpu']}, {machine['memory_mib']:,} MiB; load {loads}."
     programs = ("cassandra", "dsbulk", "cqlsh", "cassandra-driver", "python")
     yield f"- Versions: {', '.join(f'{program} {machine[program]}' for program in programs)}."
@@ -113,4 +113,6 @@ def plot(measures: Sequence[Measure], path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit("usage: python -m benchmarks.page RESULT.json …")
     write_page(*map(Path, sys.argv[1:]))

@@ -12,9 +12,10 @@ from benchmarks.measure import Measure
 
 def figures_table(measures: Sequence[Measure]) -> Table:
     """Return a table for a terminal of 80 columns or more."""
-    table = Table("measured", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for figure in ("median", "rounds", "target"):
-        table.add_column(figure, no_wrap=True)
+    table = Table("measured", box=box.SIMPLE, padding=(0, 1, 0, 0), row_styles=["", "dim"])
+    table.add_column("median", justify="right", no_wrap=True)
+    table.add_column("rounds")
+    table.add_column("target", no_wrap=True)
     for one in measures:
         met = f"{one.target} {'met' if one.is_met else 'not met'}" if one.target else ""
         table.add_row(one.name, median_of(one), spread_of(one), met)
@@ -33,10 +34,12 @@ def median_of(measure: Measure) -> str:
 
 
 def spread_of(measure: Measure) -> str:
-    """Show how many rounds there were, and the least and the most of them."""
-    if measure.samples > 1:  # which have no spread of their own once they are a percentile
-        return f"{len(measure.rounds)}, of {measure.samples:,} samples"
-    return f"{len(measure.rounds)}: {shown(min(measure.rounds))} – {shown(max(measure.rounds))}"
+    """Show how many rounds there were, of how many samples each, and the least and the most of them."""
+    samples = f", of {measure.samples:,} samples" if measure.samples > 1 else ""
+    count = f"{len(measure.rounds)}{samples}"
+    if len(measure.rounds) == 1:
+        return count
+    return f"{count}: {shown(min(measure.rounds))} – {shown(max(measure.rounds))}"
 
 
 def shown(figure: float) -> str:

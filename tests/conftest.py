@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from servers.cluster import Cluster
 from servers.errors import ServersError
 from servers.instance import Instance
-from servers.temporary import temporary_cluster, temporary_instance
+from servers.temporary import temporary_instance
 
 CHECKOUT = Path(__file__).parent.parent
 IN_CI = bool(os.environ.get("CI"))
@@ -56,17 +55,6 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Instance]:
         except ServersError as error:
             pytest.skip(f"servers: {error}")
         yield instance
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """Three Cassandra nodes, without MinIO and RabbitMQ. Whoever stops, adds or removes one undoes it."""
-    with ExitStack() as stack:
-        try:
-            cluster = stack.enter_context(temporary_cluster(CHECKOUT / ".local" / "test-cluster"))
-        except ServersError as error:
-            pytest.skip(f"cluster: {error}")
-        yield cluster
 
 
 @pytest.fixture

@@ -53,6 +53,13 @@ def _open(settings: Settings) -> Iterator[DeadLetters]:
         yield DeadLetters(connect_ledger(settings, session), KeptMessages(session))
 
 
+def _found(letters: DeadLetters, settings: Settings, query: DeadLetterQuery) -> list[DeadLetter]:
+    found = letters.find(query)
+    if query.customer and not found:
+        check_customer(letters.ledger, settings, query.customer)
+    return found
+
+
 @commands.command("list")
 def list_letters(
     customer: OneCustomer = None,
@@ -76,9 +83,7 @@ def list_letters(
     )
     settings = Settings()
     with _open(settings) as letters:
-        found = [DeadLetterView.of(letter) for letter in letters.find(query)]
-        if customer and not found:
-            check_customer(letters.ledger, settings, customer)
+        found = [DeadLetterView.of(letter) for letter in _found(letters, settings, query)]
     if as_json:
         for view in found[:limit]:
             typer.echo(view.model_dump_json())
@@ -195,7 +200,7 @@ def discard(
     settings = Settings()
     query = DeadLetterQuery(customer=customer, since=moment_of(since), reason=reason)
     with _open(settings) as letters:
-        found = letters.chosen(ids, query.since) if ids else letters.find(query)
+        found = letters.chosen(ids, query.since) if ids else _found(letters, settings, query)
         if not as_json:
             display.print_dead_letters([DeadLetterView.of(letter) for letter in found])
         if found and not yes:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.certificates import make_certificates
 from support.prepared import run_command
+from support.settings import settings_of
 from support.testbed import Platform, csv_of
 from support.tls_front import tls_front
 
@@ -31,14 +32,8 @@ def port(servers: Instance, certificates: Certificates) -> Iterator[int]:
 
 
 def granted_bytes(platform: Platform, port: int, ca: Path | None) -> list[tuple[str, int]]:
-    prefix = "BUCKET_POLICIES_"
-    given = {
-        name.removeprefix(prefix).lower(): value
-        for name, value in platform.environment.items()
-        if name.startswith(f"{prefix}CASSANDRA") or name == f"{prefix}DIR"
-    }
     session = CassandraSession(
-        GrantSettings(_env_file=None, **given | {"cassandra_port": port, "cassandra_ca": ca})  # type: ignore[call-arg]
+        settings_of(platform.environment, GrantSettings, cassandra_port=port, cassandra_ca=ca)
     )
     try:
         return GrantStore(session).outstanding("nobody")

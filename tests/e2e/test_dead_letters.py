@@ -70,9 +70,10 @@ def test_list_shows_failed_loads_and_messages_newest_first(platform: Platform, c
     }
     for options, expected in asked.items():
         assert dead_letters(platform, "list", "--customer", customer, *options) == expected, options
-    unknown = platform.run("ingest-manager", "dead-letters", "list", "--customer", "nobody")
-    assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "'nobody' is no customer; the customers are " in " ".join(unknown.stderr.split())
+    for command in (["list"], ["discard", "--yes"]):
+        unknown = platform.run("ingest-manager", "dead-letters", *command, "--customer", "nobody")
+        assert (unknown.returncode, unknown.stdout) == (2, "")
+        assert "'nobody' is no customer; the customers are " in " ".join(unknown.stderr.split())
 
 
 def test_show_tells_all_that_is_known_and_makes_a_body_harmless(platform: Platform, customer: str) -> None:

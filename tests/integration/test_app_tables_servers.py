@@ -1,7 +1,6 @@
 """Plan and apply on a real Cassandra: what is made is what was declared, and every refusal is one."""
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ from bucket_policies.customers import Customer
 from customer_ingestapps.contract import AppContract
 from customer_ingestapps.registry import Registry
 from ingest_manager.apps.app_plan import AppPlan
-from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.row_writer import RowWriter
-from ingest_manager.cassandra.tables import declare_keyspace, declare_table, differences
+from ingest_manager.cassandra.tables import declare_table, differences
 from ingest_manager.errors import TransientError
 from ingest_manager.settings import Settings
-from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")
 
@@ -29,29 +27,6 @@ OPTIONS = {
     "comment": "the day's sales",
     "compaction": {"class": "TimeWindowCompactionStrategy", "compaction_window_size": 2},
 }
-
-
-@pytest.fixture(scope="module")
-def settings(servers: Instance) -> Settings:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    return Settings(
-        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    )
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[CassandraSession]:
-    with connect(settings) as session:
-        yield session
-
-
-@pytest.fixture
-def keyspace(session: CassandraSession, settings: Settings) -> Iterator[str]:
-    name = f"apps_{uuid.uuid4().hex[:12]}"
-    declare_keyspace(session, name, settings.replication)
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
 
 
 def sales(

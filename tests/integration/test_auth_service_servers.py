@@ -15,6 +15,7 @@ import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from support.settings import settings_of
 from support.testbed import eventually
 
 from bucket_policies.grant_store import CassandraSession, GrantStore, Share
@@ -144,12 +145,7 @@ def start(platform):
 
 
 def session_of(platform):
-    given = {
-        name.removeprefix("BUCKET_POLICIES_").lower(): value
-        for name, value in platform.environment.items()
-        if name.startswith("BUCKET_POLICIES_")
-    }
-    return CassandraSession(AuthSettings(_env_file=None, **given))
+    return CassandraSession(settings_of(platform.environment, AuthSettings))
 
 
 def put(granted, content):

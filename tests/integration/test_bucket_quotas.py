@@ -8,11 +8,11 @@ import pytest
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 from minio.error import MinioAdminException
+from support.settings import settings_of
 from support.testbed import Platform
 
 from ingest_manager.errors import ServerDown
 from ingest_manager.objects import bucket_quotas
-from ingest_manager.settings import Settings
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
 
@@ -24,20 +24,13 @@ def platform(tmp_path: Path, environment: dict[str, str]) -> Iterator[Platform]:
     made.close()
 
 
-def settings_of(platform: Platform, **values: str) -> Settings:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in platform.environment.items() if name.startswith(prefix)}
-    known = {name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    return Settings(_env_file=None, **(known | values))
-
-
 def test_manager_reads_what_is_enforced_and_changes_nothing(platform: Platform) -> None:
     customer = platform.add_customer(quota_kib=7)
     platform.command("bucket-policies", "apply")
     assert (
         platform.command("bucket-policies", "plan") != ""
     )  # exit 0: MinIO keeps the policy as it was written
-    settings = settings_of(platform)
+    settings = settings_of(platform.environment)
     quotas = bucket_quotas.connect(settings)
     assert quotas.quota_bytes(f"staging-{customer}") == 7 * 1024
     assert quotas.quota_bytes(f"archive-{customer}") == 0
@@ -51,7 +44,7 @@ def test_manager_reads_what_is_enforced_and_changes_nothing(platform: Platform) 
 
 
 def test_store_that_is_away_is_told_and_not_taken_for_no_quota(platform: Platform) -> None:
-    quotas = bucket_quotas.connect(settings_of(platform, s3_url="http://127.0.0.1:9"))
+    quotas = bucket_quotas.connect(settings_of(platform.environment, s3_url="http://127.0.0.1:9"))
     with pytest.raises(ServerDown, match="the store cannot be reached"):
         quotas.quota_bytes("staging-acme")
 
@@ -63,4 +56,7 @@ def test_login_that_may_not_ask_is_told_nothing(platform: Platform) -> None:
     }
     customer = platform.add_customer()
     platform.command("bucket-policies", "apply")
-    assert bucket_quotas.connect(settings_of(platform, **granter)).quota_bytes(f"staging-{customer}") is None
+    assert (
+        bucket_quotas.connect(settings_of(platform.environment, **granter)).quota_bytes(f"staging-{customer}")
+        is None
+    )

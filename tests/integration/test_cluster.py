@@ -5,8 +5,9 @@ Nodes take a while to start: all tests here share one cluster, and each leaves t
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +22,12 @@ from ingest_manager.cassandra.row_writer import RowWriter, TableWriter
 from ingest_manager.cassandra.tables import declare_keyspace, declare_table
 from ingest_manager.errors import IngestError, TransientError
 from servers.cluster import Cluster, Node
+from servers.errors import ServersError
+from servers.temporary import temporary_cluster
 
 pytestmark = pytest.mark.server("cassandra")
 
+CHECKOUT = Path(__file__).parent.parent.parent
 READINGS = AppContract(
     files={"keys": ["*.csv"], "format": "csv"},
     table={"name": "readings", "partition_key": ["sensor"], "clustering_key": ["number"]},
@@ -31,6 +35,17 @@ READINGS = AppContract(
 )
 SENSORS = 2_000
 write_times = count(1_700_000_000_000_001)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three Cassandra nodes, without MinIO and RabbitMQ. Whoever stops, adds or removes one undoes it."""
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(temporary_cluster(CHECKOUT / ".local" / "test-cluster"))
+        except ServersError as error:
+            pytest.skip(f"cluster: {error}")
+        yield cluster
 
 
 @pytest.fixture(scope="module")

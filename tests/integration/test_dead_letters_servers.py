@@ -1,13 +1,12 @@
 """Dead letters on a real Cassandra: a discard is a compare-and-set, messages are kept by day and marked."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.tables import declare_keyspace
 from ingest_manager.errors import LeaseLost
 from ingest_manager.ledger import schema
@@ -19,7 +18,6 @@ from ingest_manager.ledger.loads import Load, LoadStatus, Outcome
 from ingest_manager.ledger.replay_order import Replay
 from ingest_manager.queues.events import ObjectEvent
 from ingest_manager.settings import Settings
-from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")
 
@@ -28,16 +26,12 @@ LEASE = timedelta(seconds=30)
 
 
 @pytest.fixture(scope="module")
-def session(servers: Instance) -> Iterator[CassandraSession]:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    known = {name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    settings = Settings(_env_file=None, **known)
-    with connect(settings) as session:
-        declare_keyspace(session, schema.KEYSPACE, settings.replication)
-        for statement in schema.TABLES:
-            session.execute(statement)
-        yield session
+def session(session: CassandraSession, settings: Settings) -> CassandraSession:
+    """The shared one, with the ledger's tables in place."""
+    declare_keyspace(session, schema.KEYSPACE, settings.replication)
+    for statement in schema.TABLES:
+        session.execute(statement)
+    return session
 
 
 class Scene:

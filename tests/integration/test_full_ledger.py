@@ -14,7 +14,7 @@ from support.fakes import FakeRegistry, FakeStore
 from benchmarks.full_ledger import EVERY, made_loads, write_loads
 from customer_ingestapps.registry import IngestApp
 from ingest_manager import setup
-from ingest_manager.cassandra.cassandra_session import CassandraSession, Pending, Row, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession, Pending, Row
 from ingest_manager.ledger.history import LoadQuery, find_loads
 from ingest_manager.ledger.ledger import Ledger
 from ingest_manager.ledger.load_statistics import LoadStatistics, Seconds, statistics_of
@@ -24,7 +24,6 @@ from ingest_manager.loading.archive import Archive
 from ingest_manager.operations.replay import Replayer
 from ingest_manager.operations.selection import Selection
 from ingest_manager.settings import Settings
-from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")
 
@@ -83,16 +82,11 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def full(servers: Instance) -> Iterator[tuple[CassandraSession, str]]:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    values = {name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    settings = Settings(_env_file=None, **values)
+def full(session: CassandraSession, settings: Settings) -> tuple[CassandraSession, str]:
     customer = f"acme-{uuid.uuid4().hex[:12]}"
-    with connect(settings) as session:
-        setup.ensure_ledger(session, settings)
-        write_loads(session, made_loads(customer, COUNT, NEWEST))
-        yield session, customer
+    setup.ensure_ledger(session, settings)
+    write_loads(session, made_loads(customer, COUNT, NEWEST))
+    return session, customer
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The ledger on a real Cassandra: who may work on a load, and what survives lost answers."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingest_manager import setup
-from ingest_manager.cassandra.cassandra_session import CasResult, CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CasResult, CassandraSession
 from ingest_manager.errors import LeaseLost, UnknownResult
 from ingest_manager.ledger import schema
 from ingest_manager.ledger.assignments import Assignment
@@ -21,7 +21,6 @@ from ingest_manager.ledger.loads import Finding, Load, LoadFigures, LoadStatus, 
 from ingest_manager.ledger.replay_order import Replay
 from ingest_manager.queues.events import ObjectEvent
 from ingest_manager.settings import Settings
-from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")
 
@@ -35,18 +34,10 @@ LOADED = Outcome(status=LoadStatus.LOADED, rows_read=2, rows_written=2, table_ro
 
 
 @pytest.fixture(scope="module")
-def settings(servers: Instance) -> Settings:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    values = {name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    return Settings(_env_file=None, **values)
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[CassandraSession]:
-    with connect(settings) as session:
-        setup.ensure_ledger(session, settings)
-        yield session
+def session(session: CassandraSession, settings: Settings) -> CassandraSession:
+    """The shared one, with the ledger in place."""
+    setup.ensure_ledger(session, settings)
+    return session
 
 
 class Scene:

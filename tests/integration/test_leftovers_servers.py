@@ -1,7 +1,5 @@
 """Clearing on a real Cassandra: cells of a load's earlier runs go, those of anybody else stay."""
 
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -9,11 +7,9 @@ import pytest
 
 from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
-from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.row_writer import MISSING, RowWriter
-from ingest_manager.cassandra.tables import declare_keyspace, declare_table
-from ingest_manager.settings import Settings
-from servers.instance import Instance
+from ingest_manager.cassandra.tables import declare_table
 
 pytestmark = pytest.mark.server("cassandra")
 
@@ -31,29 +27,6 @@ LITERALS = {
 }  # fmt: skip
 COLUMNS = {f"c{number}": kind for number, kind in enumerate(LITERALS)}
 VALUES = dict(zip(COLUMNS, LITERALS.values(), strict=True))
-
-
-@pytest.fixture(scope="module")
-def settings(servers: Instance) -> Settings:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    return Settings(
-        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    )
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[CassandraSession]:
-    with connect(settings) as session:
-        yield session
-
-
-@pytest.fixture
-def keyspace(session: CassandraSession, settings: Settings) -> Iterator[str]:
-    name = f"leftovers_{uuid.uuid4().hex[:12]}"
-    declare_keyspace(session, name, settings.replication)
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
 
 
 def people(**columns: Any) -> AppContract:

@@ -3,12 +3,12 @@
 import pika
 import pytest
 from support.rabbit import publish, waiting
+from support.settings import settings_of
 from support.testbed import PEOPLE_APP, Platform, eventually, keyspace
 
 from bucket_policies import mirror
 from bucket_policies.customers import CustomerDirectory
 from ingest_manager.mirrors import Cassandra, RabbitMQ
-from ingest_manager.settings import Settings
 
 pytestmark = pytest.mark.server("minio", "rabbitmq", "cassandra")
 
@@ -20,13 +20,7 @@ class Scene:
         self.platform = Platform(folder, environment)
         self.customer = self.platform.add_customer()
         self.queue, self.keyspace = f"ingest.{self.customer}", keyspace(self.customer)
-        prefix = "INGEST_MANAGER_"
-        given = {
-            name.removeprefix(prefix).lower(): value
-            for name, value in environment.items()
-            if name.startswith(prefix)
-        }
-        self.settings = Settings(_env_file=None, customer_ingestapps_dir=self.platform.apps, **given)
+        self.settings = settings_of(environment, customer_ingestapps_dir=self.platform.apps)
         self.open()
         self.apply()
 

@@ -3,7 +3,6 @@
 import socket
 import socketserver
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,37 +14,13 @@ from customer_ingestapps.cells import encode_rows
 from customer_ingestapps.contract import AppContract
 from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
 from ingest_manager.cassandra.row_writer import MISSING, RowWriter, TableWriter
-from ingest_manager.cassandra.tables import declare_keyspace, declare_table
+from ingest_manager.cassandra.tables import declare_table
 from ingest_manager.errors import PermanentError, ServerDown, TransientError, UnknownResult
 from ingest_manager.settings import Settings
-from servers.instance import Instance
 
 pytestmark = pytest.mark.server("cassandra")
 
 STAMP_US = 1_700_000_000_000_001
-
-
-@pytest.fixture(scope="module")
-def settings(servers: Instance) -> Settings:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    return Settings(
-        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    )
-
-
-@pytest.fixture(scope="module")
-def session(settings: Settings) -> Iterator[CassandraSession]:
-    with connect(settings) as session:
-        yield session
-
-
-@pytest.fixture
-def keyspace(session: CassandraSession, settings: Settings) -> Iterator[str]:
-    name = f"writer_{uuid.uuid4().hex[:12]}"
-    declare_keyspace(session, name, settings.replication)
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
 
 
 def readings(**columns: str) -> AppContract:

@@ -55,6 +55,14 @@ def test_published_passwords_do_not_log_in(servers: Instance) -> None:
     assert httpx.get(servers.minio.address).status_code == 403
 
 
+def test_cassandra_keeps_memtables_as_tries_outside_the_heap(servers: Instance) -> None:
+    passwords = servers.passwords
+    with servers.cassandra.login("cassandra", passwords.cassandra_admin) as session:
+        found = dict(session.execute("SELECT name, value FROM system_views.settings").all())
+    assert found["memtable.configurations"] == "{default=TrieMemtable}"
+    assert found["memtable_allocation_type"] == "offheap_objects"
+
+
 def test_every_port_listens_on_loopback_only(servers: Instance) -> None:
     loopback = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
 

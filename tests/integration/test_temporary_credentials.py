@@ -11,6 +11,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from support.settings import settings_of
 from support.testbed import Platform
 
 from bucket_policies.allowances import AllowanceStore
@@ -35,13 +36,7 @@ class Scene:
         self.platform = Platform(folder, environment)
         self.own, self.other = (self.platform.add_customer(formats=[".csv", ".csv.gz"]) for _ in range(2))
         self.platform.apply()
-        prefix = "BUCKET_POLICIES_"
-        given = {
-            name.removeprefix(prefix).lower(): value
-            for name, value in environment.items()
-            if name.startswith(prefix)
-        }
-        self.settings = AuthSettings(_env_file=None, **given)
+        self.settings = settings_of(environment, AuthSettings)
         self.store = open_object_store(self.settings)
         self.session = CassandraSession(self.settings)
         self.allowances = AllowanceStore(self.session)

@@ -1,8 +1,6 @@
 """Every CQL type on a real Cassandra: the declared table passes its own check, and values come back equal."""
 
 import json
-import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -12,32 +10,11 @@ from support.cql_values import app, read
 from support.every_type import COLUMNS, TIMED, TYPES, VALUES
 
 from customer_ingestapps.cells import encode_rows
-from ingest_manager.cassandra.cassandra_session import CassandraSession, connect
+from ingest_manager.cassandra.cassandra_session import CassandraSession
 from ingest_manager.cassandra.row_writer import MISSING, RowWriter
-from ingest_manager.cassandra.tables import check_table, declare_keyspace, declare_table, declared_table
-from ingest_manager.settings import Settings
-from servers.instance import Instance
+from ingest_manager.cassandra.tables import check_table, declare_table, declared_table
 
 pytestmark = pytest.mark.server("cassandra")
-
-
-@pytest.fixture(scope="module")
-def session(servers: Instance) -> Iterator[CassandraSession]:
-    prefix = "INGEST_MANAGER_"
-    ours = {name: value for name, value in servers.environment().items() if name.startswith(prefix)}
-    settings = Settings(
-        _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-    )
-    with connect(settings) as session:
-        yield session
-
-
-@pytest.fixture
-def keyspace(session: CassandraSession) -> Iterator[str]:
-    name = f"types_{uuid.uuid4().hex[:12]}"
-    declare_keyspace(session, name, {"class": "SimpleStrategy", "replication_factor": "1"})
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
 
 
 def test_every_type_comes_back_as_it_was_written(session: CassandraSession, keyspace: str) -> None:

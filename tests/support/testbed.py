@@ -35,8 +35,8 @@ from ingest_manager.objects.connection import connect_store
 from ingest_manager.operations.readback import ReadBack
 from ingest_manager.operations.verify import Difference, Verification
 from ingest_manager.sandbox.sandbox import Sandboxes
-from ingest_manager.settings import Settings
 from support.prepared import BIN, run_command
+from support.settings import settings_of
 
 T = TypeVar("T")
 
@@ -266,11 +266,7 @@ class Platform:
         customers = [customer for customer in documented if customer.staging_bucket in buckets]
         if not customers or not self._has_ledger():
             return []
-        prefix = "INGEST_MANAGER_"
-        ours = {name: value for name, value in self.environment.items() if name.startswith(prefix)}
-        settings = Settings(
-            _env_file=None, **{name.removeprefix(prefix).lower(): value for name, value in ours.items()}
-        )
+        settings = settings_of(self.environment)
         store = connect_store(settings)
         with cassandra_session.connect(settings) as session, closing(Sandboxes(settings)) as sandboxes:
             ledger, paused = connect_ledger(settings, session), PauseStore(session).current()

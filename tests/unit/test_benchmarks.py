@@ -270,6 +270,7 @@ def test_page_names_faults_warnings_and_targets_that_are_not_met() -> None:
     machine = {"cpus": 2, "cpu": "C", "memory_mib": 1024, "load_average": [1.5], "load_average_before": [0.5]}
     versions = dict.fromkeys(("cassandra", "dsbulk", "cqlsh", "cassandra-driver", "python"), "1")
     run = {
+        "at": "2026-01-31T12:00:00+00:00",
         "rows": 1000,
         "machine": machine | versions,
         "batch_warnings": {"pipeline": 0, "DSBulk, defaults": 2},
@@ -281,28 +282,37 @@ def test_page_names_faults_warnings_and_targets_that_are_not_met() -> None:
     ]
     page = figures_of({"r.json": run}, measures)
     assert "| wide: pipeline ÷ ceiling | 0.80 | 3: 0.70 – 0.90 | ≥ 0.9 | **not met** |" in page
-    assert "| wide: pipeline | 50,000 rows/s | 1: 50,000 – 50,000 |" in page
+    assert "| wide: pipeline | 50,000 rows/s | 1 |" in page
     assert "  - wide, ceiling, round 1: 9 rows instead of 10" in page
     assert "- Batch warnings in the server's log: DSBulk, defaults 2." in page
+    assert "- Result: `benchmarks/results/r.json` of 2026-01-31T12:00:00+00:00, 1,000 rows a file." in page
     assert "- Machine: 2 × C, 1,024 MiB; load 0.5 before, 1.5 after." in page
 
 
-def test_figure_of_many_samples_shows_how_many_instead_of_a_spread() -> None:
+def test_figure_of_many_samples_shows_how_many_and_whether_they_drifted() -> None:
     machine = {"load_average": [0], "load_average_before": [0], "cpus": 2, "cpu": "C", "memory_mib": 1}
     programs = dict.fromkeys(("cassandra", "dsbulk", "cqlsh", "cassandra-driver", "python"), "1")
-    run = {"rows": 10, "machine": machine | programs, "batch_warnings": {}, "faults": []}
-    page = figures_of({"r.json": run}, [Measure("p50", "ms", (42.0,), most=50, samples=500)])
+    run = {"at": "now", "rows": 10, "machine": machine | programs, "batch_warnings": {}, "faults": []}
+    measures = [
+        Measure("p50", "ms", (42.0,), most=50, samples=500),
+        Measure("of each hundred", "ms", (71.2, 61.0, 60.6), samples=100),
+    ]
+    page = figures_of({"r.json": run}, measures)
     assert "| p50 | 42.0 ms | 1, of 500 samples | ≤ 50 | met |" in page
+    assert "| of each hundred | 61.0 ms | 3, of 100 samples: 60.6 – 71.2 |" in page
 
 
 def test_table_of_figures_fits_into_eighty_columns() -> None:
     name = "wide: pipeline ÷ cassandra-driver, prepared, execute_concurrent"
-    rows = [Measure(name, "", (10.0, 9.2, 12.4)), Measure("wide: pipeline", "rows/s", (49_032.6,), least=9)]
+    rows = [
+        Measure(name, "", (10.0, 9.2, 12.4)),
+        Measure("wide: pipeline", "rows/s", (49_032.6,) * 2, least=9),
+    ]
     shown_as = StringIO()
     console = Console(file=shown_as, width=80)
     console.print(figures_table(rows))
     lines = [line.split() for line in shown_as.getvalue().splitlines()]
-    assert ["wide:", "pipeline", "49,033", "rows/s", "1:", "49,033", "–", "49,033", "≥", "9", "met"] in lines
+    assert ["wide:", "pipeline", "49,033", "rows/s", "2:", "49,033", "–", "49,033", "≥", "9", "met"] in lines
     assert max(map(len, shown_as.getvalue().splitlines())) <= 80
 
 
