@@ -25,7 +25,10 @@ from ingest_manager.operations.replay import Replayer
 from ingest_manager.operations.selection import Selection
 from ingest_manager.settings import Settings
 
-pytestmark = pytest.mark.server("cassandra")
+pytestmark = [
+    pytest.mark.server("cassandra"),
+    pytest.mark.last("the tests of the running platform read the whole ledger again and again"),
+]
 
 COUNT = 100_000
 NEWEST = datetime(2026, 1, 31, 23, tzinfo=UTC)
