@@ -36,6 +36,11 @@ def is_healthy(url: str) -> bool:
     return answer is not None and answer.status_code == 200
 
 
+def idle_scrape(url: str) -> Scrape | None:
+    scrape = Scrape.of(url)
+    return scrape if scrape.value(f"{PREFIX}workers_busy") == 0 else None
+
+
 def test_everything_that_became_of_objects_is_counted(platform: Platform) -> None:
     acme, zenith = platform.add_customer(), platform.add_customer(prefix="zenith")
     platform.apply()
@@ -62,7 +67,7 @@ def test_everything_that_became_of_objects_is_counted(platform: Platform) -> Non
         eventually(lambda: Scrape.of(url).values(f"{PREFIX}loads_total", customer=acme) == ended)
         eventually(lambda: Scrape.of(url).values(f"{PREFIX}dead_letters_total", customer=zenith))
         eventually(lambda: Scrape.of(url).value(f"{PREFIX}failed_loads", customer=zenith) == 1)
-        scrape = Scrape.of(url)
+        scrape = eventually(lambda: idle_scrape(url), what="no worker busy with an event's second copy")
         assert is_healthy(url)
 
     def of_acme(name: str) -> dict[str, float]:
