@@ -36,10 +36,10 @@ def median_of(measure: Measure) -> str:
 def spread_of(measure: Measure) -> str:
     """Show how many rounds there were, of how many samples each, and the least and the most of them."""
     samples = f", of {measure.samples:,} samples" if measure.samples > 1 else ""
-    count = f"{len(measure.rounds)}{samples}"
+    rounds = f"{len(measure.rounds)}{samples}"
     if len(measure.rounds) == 1:
-        return count
-    return f"{count}: {shown(min(measure.rounds))} – {shown(max(measure.rounds))}"
+        return rounds
+    return f"{rounds}: {shown(min(measure.rounds))} – {shown(max(measure.rounds))}"
 
 
 def shown(figure: float) -> str:
